@@ -1,0 +1,152 @@
+"""How a verdict reads: in JupyterLab as a box with a colored edge, elsewhere as plain text, never by color alone."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+
+BOX = (
+    "border-left:4px solid {color};padding:.5em .8em;margin:.3em 0;"
+    "background:var(--jp-layout-color2,transparent);color:var(--jp-content-font-color1,inherit)"
+)
+CELL = "text-align:left;padding:.1em .8em .1em 0;vertical-align:top;background:none"
+PRE = "margin:0;white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace);color:inherit;background:none"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a check.
+
+    Parameters
+    ----------
+    id : the exercise
+    passed : whether it counts
+    mistake : name of the known wrong answer, or of the general relation that was found; None when passed
+    points : earned
+    lines : what is said, one sentence or two a line
+    table : rows of (label, text), such as input, yours, expected
+    compare : source of another right answer, shown folded after passing
+    """
+
+    id: str
+    passed: bool
+    mistake: str | None
+    points: float
+    lines: tuple[str, ...]
+    table: tuple[tuple[str, str], ...] = ()
+    compare: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The first line's word and the exercise."""
+        return f"{'Passed' if self.passed else 'Not yet'}: {self.id}"
+
+    @property
+    def message(self) -> str:
+        """All of it as plain text."""
+        width = max((len(label) for label, _ in self.table), default=0)
+        rows = [
+            f"  {label:<{width}}  {text}".replace("\n", "\n" + " " * (width + 4)).rstrip() for label, text in self.table
+        ]
+        first, *rest = (*self.lines, "")
+        return "\n".join([first, *rows, *(line for line in rest if line)])
+
+    def __repr__(self) -> str:
+        return f"{'✓' if self.passed else '✗'} {self.heading}\n{self.message}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._html()}
+
+    def _html(self) -> str:
+        color, sign = ("#2e7d32", "✓") if self.passed else ("#c62828", "✗")
+        first, *rest = (*self.lines, "")
+        rows = "".join(
+            f'<tr style="background:none"><th style="{CELL}">{escape(label)}</th>'
+            f'<td style="{CELL}"><pre style="{PRE}">{escape(text)}</pre></td></tr>'
+            for label, text in self.table
+        )
+        table = f'<table style="margin:.4em 0">{rows}</table>' if rows else ""
+        after = "".join(f"<div>{_inline(line)}</div>" for line in rest if line)
+        source = escape(self.compare)
+        compare = (
+            f"<details><summary>Another right answer, to compare</summary><pre>{source}</pre></details>"
+            if source
+            else ""
+        )
+        return (
+            f'<div role="status" style="{BOX.format(color=color)}"><strong>{sign} {escape(self.heading)}</strong>'
+            f"<div>{_inline(first)}</div>{table}{after}{compare}</div>"
+        )
+
+
+def _inline(text: str) -> str:
+    """Escaped text in which `code` is set as code."""
+    parts = escape(text, quote=False).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text, quote=False)
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
+
+@dataclass
+class CheckFailed(AssertionError):  # noqa: N818 - it is the learner's check that failed
+    """Raised by a failed check: graders see an assertion, readers one short line instead of a traceback."""
+
+    verdict: Verdict = field()
+
+    def __str__(self) -> str:
+        return f"{self.verdict.heading}\n{self.verdict.message}"
+
+    def _render_traceback_(self, *args: Any, **kwargs: Any) -> list[str]:
+        return [f"✗ {self.verdict.heading} (read the box above)"]
+
+
+def brief(value: Any, width: int = 76) -> str:
+    """A value on one line, or on few: numbers with six digits, long arrays cut in the middle."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, np.ndarray):
+        return brief(value.item()) if value.ndim == 0 else _array(value, width)
+    if isinstance(value, tuple | list):
+        return _clip("(" + ", ".join(brief(item, width) for item in value) + ")", 3 * width)
+    if isinstance(value, dict):
+        return _clip("{" + ", ".join(f"{key!r}: {brief(item, width)}" for key, item in value.items()) + "}", 3 * width)
+    if hasattr(value, "type") and not isinstance(value, type):
+        return str(value.type)
+    return _clip(repr(value), 2 * width)
+
+
+def _array(array: np.ndarray, width: int) -> str:
+    """Rows side by side where they fit, else one below the other; a large array by its shape and first entries."""
+    if array.size > 40:
+        first = ", ".join(brief(item) for item in array.ravel()[:4].tolist())
+        return f"shape {array.shape}: {first}, ..."
+    flat = _nested(array.tolist())
+    if len(flat) <= width or array.ndim == 1:
+        return flat
+    return "[" + ",\n ".join(_nested(row) for row in array.tolist()) + "]"
+
+
+def _nested(items: Any) -> str:
+    return (
+        "[" + ", ".join(map(_nested, items)) + "]"
+        if isinstance(items, list)
+        else f"{items:.5g}"
+        if isinstance(items, float)
+        else str(items)
+    )
+
+
+def _clip(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 4] + " ..."
+
+
+def source_of(function: Any) -> str:
+    """The source of a right answer, or nothing where there is none to show."""
+    try:
+        return inspect.cleandoc("\n" + inspect.getsource(function))
+    except (TypeError, OSError):
+        return ""

@@ -1,0 +1,124 @@
+"""From outcomes to a verdict: known mistakes first, then what can be told without knowing the mistake.
+
+The judge never runs an answer itself: it is handed ``run``, which takes a case and gives its outcome. In a notebook
+that is a call in the same process, in the grader a message to a sandboxed worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlcourse.checks import findings
+from dlcourse.checks.compare import Tolerance, equal, same_result, same_value
+from dlcourse.checks.exercise import Exercise, Wrong, cases_of
+from dlcourse.checks.feedback import Verdict, source_of
+from dlcourse.checks.tables import Finding
+from dlcourse.drivers import Case, Outcome, run_case
+
+Run = Callable[[Case], Outcome]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One case with the outcome of the answer and that of the reference, facts in place of values where they count."""
+
+    case: Case
+    got: Outcome
+    expected: Outcome
+    right: bool
+
+
+def judge(exercise: Exercise, run: Run, seed: int = 0) -> Verdict:
+    """Run the answer on every case of a seed, and say whether it is right and, if not, what is wrong.
+
+    Parameters
+    ----------
+    exercise : what was asked
+    run : runs the answer on a case
+    seed : fixes the cases
+
+    Returns
+    -------
+    Verdict
+    """
+    trials = try_all(exercise, run, cases_of(exercise, seed))
+    if all(trial.right for trial in trials):
+        return passed(exercise, trials)
+    unsolved = findings.unsolved(exercise, trials)
+    finding = unsolved or known_mistake(exercise, trials, seed) or findings.general(exercise, trials, run)
+    return failed(exercise, finding)
+
+
+def try_all(exercise: Exercise, run: Run, cases: Sequence[Case]) -> list[Trial]:
+    """Outcomes on all cases, up to the first that runs out of time or is not started at all."""
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    trials = []
+    for case in cases:
+        got = with_facts(exercise, case, run(case))
+        expected = with_facts(exercise, case, run_case(exercise.driver, exercise.reference, case, seconds=60))
+        if expected.failure:
+            raise RuntimeError(f"{exercise.id}: the reference fails: {expected.failure}")
+        right = not got.failure and not got.mutated and equal(expected.value, got.value, tolerance)
+        trials.append(Trial(case, got, expected, right))
+        if got.failure and got.failure.type in ("TimeLimit", "NotImplementedError"):
+            break
+    return trials
+
+
+def with_facts(exercise: Exercise, case: Case, outcome: Outcome) -> Outcome:
+    """The outcome with its value replaced by the facts that count, where the exercise states facts."""
+    if exercise.facts is None or outcome.failure:
+        return outcome
+    try:
+        facts: Any = exercise.facts(case, outcome.value)
+    except Exception:  # the value has not the form that the facts are read from
+        facts = {"the result has the form asked for": False}
+    return Outcome(facts, None, outcome.mutated, outcome.printed, outcome.warned)
+
+
+def known_mistake(exercise: Exercise, trials: Sequence[Trial], seed: int) -> Finding | None:
+    """The named wrong answers that cannot be told apart from this one, on every case; else on every ordinary case."""
+    every = [wrong for wrong in exercise.wrong if matches(exercise, wrong, trials, exact=True)]
+    if every:
+        return findings.named(exercise, trials, every)
+    ordinary = [trial for trial in trials if not trial.case.label]
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    if exercise.takes_value or len(ordinary) == len(trials):
+        return None
+    if all(not trial.got.failure and equal(trial.expected.value, trial.got.value, tolerance) for trial in ordinary):
+        return None  # the values are right there: whatever is wrong is not what a known mistake does
+    partly = [wrong for wrong in exercise.wrong if matches(exercise, wrong, ordinary, exact=False)]
+    return findings.named(exercise, ordinary, partly, everywhere=False) if partly else None
+
+
+def matches(exercise: Exercise, wrong: Wrong, trials: Sequence[Trial], exact: bool) -> bool:
+    """Whether the answer does on all these cases what the wrong one does."""
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    if exercise.kind == "value" and isinstance(exercise.reference, dict) and isinstance(wrong.function, dict):
+        given = trials[0].got.value
+        return isinstance(given, dict) and all(
+            key in given and equal(value, given[key], tolerance) for key, value in wrong.function.items()
+        )
+    same = same_result if exact else same_value
+    for trial in trials:
+        outcome = run_case(exercise.driver, exercise.wrong_answer(wrong), trial.case, exercise.seconds)
+        if not same(with_facts(exercise, trial.case, outcome), trial.got, tolerance):
+            return False
+    return True
+
+
+def passed(exercise: Exercise, trials: Sequence[Trial]) -> Verdict:
+    """The verdict on a right answer."""
+    points = f"{exercise.points:g} point{'s' if exercise.points != 1 else ''}"
+    unlocks = f" {exercise.unlocks}" if exercise.unlocks else ""
+    lines = (f"Right on all {len(trials)} inputs: {points}.{unlocks}", *findings.remarks(trials))
+    other = exercise.alternatives[0] if exercise.alternatives and not exercise.takes_value else None
+    return Verdict(exercise.id, True, None, exercise.points, lines, compare=source_of(other) if other else "")
+
+
+def failed(exercise: Exercise, finding: Finding) -> Verdict:
+    """The verdict on a wrong answer."""
+    lines = (*finding.lines, f'Stuck? `hint("{exercise.id}")`')
+    return Verdict(exercise.id, False, finding.name, 0.0, lines, finding.table)

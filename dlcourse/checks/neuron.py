@@ -1,0 +1,130 @@
+"""Unit 01: a neuron, a layer of them, activations, the perceptron."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.drivers import Case
+
+Array = NDArray[np.float64]
+
+
+# --- neuron.softmax -----------------------------------------------------------------------------------------------
+
+
+def softmax(z: Array) -> Array:
+    shifted = np.exp(z - z.max(axis=-1, keepdims=True))  # the largest exponent is 0: nothing overflows
+    out: Array = shifted / shifted.sum(axis=-1, keepdims=True)
+    return out
+
+
+def softmax_by_rows(z: Array) -> Array:
+    out = np.empty_like(z)
+    for i, row in enumerate(z):
+        e = np.exp(row - max(row))
+        out[i] = e / e.sum()
+    return out
+
+
+def softmax_by_logs(z: Array) -> Array:
+    return np.asarray(np.exp(z - np.logaddexp.reduce(z, axis=-1, keepdims=True)))
+
+
+def softmax_inputs(rng: np.random.Generator) -> list[Case]:
+    return [
+        Case((np.array([[0.5, -1.2, 2.0], [1.5, 0.0, -0.3]]),)),
+        Case((rng.normal(size=(4, 3)) * 2,)),
+        Case((rng.normal(size=(2, 5)) * 3,)),
+        Case((rng.normal(size=(1, 4)),), "one example"),
+        Case((rng.normal(size=(3, 4)) + 1e4,), "large scores"),
+        Case((np.array([[-1e4, 1e4, 0.0], [-1e4, -1e4, -1.01e4]]),), "scores far apart"),
+    ]
+
+
+def softmax_overflowing(z: Array) -> Array:
+    e = np.exp(z)
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def softmax_over_examples(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=0, keepdims=True))
+    return np.asarray(e / e.sum(axis=0, keepdims=True))
+
+
+def softmax_over_everything(z: Array) -> Array:
+    e = np.exp(z - z.max())
+    return np.asarray(e / e.sum())
+
+
+def softmax_not_exponentiated(z: Array) -> Array:
+    return np.asarray(z / z.sum(axis=-1, keepdims=True))
+
+
+def softmax_not_normalized(z: Array) -> Array:
+    return np.asarray(np.exp(z - z.max(axis=-1, keepdims=True)))
+
+
+def softmax_negated(z: Array) -> Array:
+    return softmax(-z)
+
+
+SOFTMAX = Exercise(
+    id="neuron.softmax",
+    kind="function",
+    title="Softmax that survives large scores",
+    points=2,
+    minutes=10,
+    difficulty=2,
+    function="softmax",
+    reference=softmax,
+    alternatives=(softmax_by_rows, softmax_by_logs),
+    inputs=softmax_inputs,
+    wrong=(
+        Wrong(
+            "overflow",
+            softmax_overflowing,
+            "Right for small scores, but `exp` overflows for large ones, and inf / inf is nan. "
+            "What can you subtract from all scores of a row without changing their softmax?",
+        ),
+        Wrong(
+            "sum-over-examples",
+            softmax_over_examples,
+            "Your columns sum to 1, not your rows: each class is spread over the examples. "
+            "Which axis holds the classes of one example?",
+        ),
+        Wrong(
+            "sum-over-everything",
+            softmax_over_everything,
+            "All entries together sum to 1, so the examples compete with each other. What should each single row sum to?",
+        ),
+        Wrong(
+            "exponential-missing",
+            softmax_not_exponentiated,
+            "The scores are divided by their sum without being exponentiated, so negative scores give negative "
+            "probabilities. Which function makes every score positive?",
+        ),
+        Wrong(
+            "not-normalized",
+            softmax_not_normalized,
+            "The largest entry of every row is 1: you exponentiate but never divide. What should a row sum to?",
+        ),
+        Wrong(
+            "sign",
+            softmax_negated,
+            "Your largest probability stands at the smallest score. Where did a minus sign come in?",
+        ),
+    ),
+    hints=(
+        "Compute one row by hand first: exponentiate every score, then divide by the row's sum.",
+        "Subtracting the same number from all scores of a row changes nothing in the result. "
+        "Choose the number so that the largest exponent is 0.",
+        "`z.max(axis=-1, keepdims=True)` has one column; subtract it, take `np.exp`, "
+        "and divide by the sum over the same axis, again with `keepdims=True`.",
+    ),
+    unlocks="It turns any network's scores into probabilities from unit 02 on.",
+)
+
+
+EXERCISES: tuple[Exercise, ...] = (SOFTMAX,)

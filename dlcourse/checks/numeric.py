@@ -1,0 +1,230 @@
+"""What can be said about wrong numbers: type, shape, dtype, finiteness, mutation, a relation, the first difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlcourse.checks.compare import Tolerance, alike, as_array, close, equal, kinds_agree, parts_of
+from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.feedback import brief
+from dlcourse.checks.relations import Pair, explain_shape, find_relation
+from dlcourse.checks.tables import Finding, join, kind_in_words, part_of, split, table_of
+from dlcourse.drivers import Case, Opaque, Outcome
+
+if TYPE_CHECKING:
+    from dlcourse.checks.judging import Trial
+
+
+def numbers(exercise: Exercise, trials: Sequence[Trial], run: Callable[[Case], Outcome]) -> Finding:
+    """Arrays and numbers: type, shape, dtype, finiteness, mutation, relation, first difference."""
+    wrong = [trial for trial in trials if not trial.right]
+    form = next((finding for trial in wrong if (finding := wrong_form(exercise, trial))), None)
+    if form:
+        return form
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    if all(equal(trial.expected.value, trial.got.value, tolerance) for trial in wrong):
+        return input_mutated(exercise, wrong[0])
+    expected_parts = split(exercise, trials[0].expected.value)
+    bad = [
+        part
+        for part in expected_parts
+        if not all(
+            equal(part_of(exercise, t.expected, part), part_of(exercise, t.got, part), tolerance) for t in trials
+        )
+    ]
+    intro: tuple[str, ...] = ()
+    if len(expected_parts) > 1:
+        good = [f"`{part}`" for part in expected_parts if part not in bad]
+        intro = (f"{join(good)} {'is' if len(good) == 1 else 'are'} right, `{bad[0]}` is not.",) if good else ()
+        if len(bad) > 1 and (swap := exchanged(exercise, trials, expected_parts, tolerance)):
+            return Finding("parts-exchanged", (swap,), table_of(exercise, wrong[0]))
+        if len(bad) > 1:
+            intro = (*intro, f"The first that differs is `{bad[0]}`.") if good else (f"Look at `{bad[0]}` first.",)
+    finding = part_finding(exercise, trials, bad[0], run)
+    mutated = next((trial for trial in wrong if trial.got.mutated), None)
+    also = ("Besides, " + _mutated_names(exercise, mutated) + " was changed in place.",) if mutated else ()
+    return replace(finding, lines=(*intro, *finding.lines, *also))
+
+
+def wrong_form(exercise: Exercise, trial: Trial) -> Finding | None:
+    """None, a generator, a tuple of another length: what cannot be compared entry by entry."""
+    expected, got = trial.expected.value, trial.got.value
+    call = table_of(exercise, trial, result=False)
+    if got is None:
+        return Finding(
+            "returned-none", ("It gave back None. Is there a `return`? Printing a value does not hand it back.",), call
+        )
+    if isinstance(got, Opaque):
+        return Finding("wrong-type", (f"It gave back {got.type}; asked for is {kind_in_words(expected)}.",), call)
+    if isinstance(expected, dict):
+        return None
+    if isinstance(expected, tuple):
+        parts = parts_of(got, len(expected))
+        names = ", ".join(split(exercise, expected))
+        if parts is None:
+            count = f"{len(got)} values" if isinstance(got, tuple) else kind_in_words(got)
+            return Finding("wrong-parts", (f"It gave back {count}; asked for are {len(expected)}: ({names}).",), call)
+        pairs = zip(split(exercise, expected), expected, parts, strict=True)
+    else:
+        pairs = zip([""], [expected], [got], strict=True)
+    for name, want, have in pairs:
+        if have is None and want is not None:
+            return Finding("returned-none", (f"`{name}` is None.",), call)
+        if as_array(want) is not None and as_array(have) is None:
+            of = f"`{name}`" if name else "The result"
+            return Finding("wrong-type", (f"{of} is {kind_in_words(have)}; asked for is {kind_in_words(want)}.",), call)
+    return None
+
+
+def exchanged(exercise: Exercise, trials: Sequence[Trial], parts: Sequence[str], tolerance: Tolerance) -> str:
+    """Says so where the parts are right but stand in another order."""
+    if not isinstance(trials[0].expected.value, tuple):
+        return ""
+    for i in range(len(parts)):
+        for j in range(i + 1, len(parts)):
+            order = list(range(len(parts)))
+            order[i], order[j] = j, i
+            if all(
+                (got := parts_of(trial.got.value, len(parts))) is not None
+                and equal(trial.expected.value, tuple(got[k] for k in order), tolerance)
+                for trial in trials
+            ):
+                return f"The values are right, but `{parts[i]}` and `{parts[j]}` are exchanged: the order is ({', '.join(parts)})."
+    return ""
+
+
+def part_finding(exercise: Exercise, trials: Sequence[Trial], part: str, run: Callable[[Case], Outcome]) -> Finding:
+    """What is wrong with one part of the result."""
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    wrong: list[tuple[Trial, Pair]] = []
+    right: list[Pair] = []
+    for trial in trials:
+        expected, got = as_array(part_of(exercise, trial.expected, part)), as_array(part_of(exercise, trial.got, part))
+        if expected is None or got is None:
+            return other_difference(exercise, trial, part)
+        pair = Pair(expected, got, dict(zip(exercise.arguments, trial.case.args, strict=False)))
+        if equal(part_of(exercise, trial.expected, part), part_of(exercise, trial.got, part), tolerance):
+            right.append(pair)
+        else:
+            wrong.append((trial, pair))
+    for trial, pair in wrong:
+        if pair.expected.shape != pair.got.shape:
+            story = explain_shape(pair.expected, pair.got, tolerance)
+            return Finding(story.name, (story.text,), table_of(exercise, trial, part=part))
+    for trial, pair in wrong:
+        if not kinds_agree(pair.expected, pair.got):
+            return wrong_dtype(exercise, trial, pair, part, tolerance)
+    unfinite = next(((t, p) for t, p in wrong if not np.isfinite(p.got.astype(float)).all()), None)
+    relation = find_relation([pair for _, pair in wrong], right, tolerance, finite=unfinite is None)
+    if unfinite and not relation:
+        return not_finite(exercise, *unfinite, part)
+    if relation:
+        return Finding(relation.name, (relation.text,), table_of(exercise, wrong[0][0], part=part))
+    ignored = ignored_argument(exercise, trials, part, run)
+    if ignored:
+        line = f"Your result does not change when `{ignored}` changes. Where should it come in?"
+        return Finding("argument-ignored", (line,), table_of(exercise, wrong[0][0], part=part))
+    return first_difference(exercise, *wrong[0], part, tolerance)
+
+
+def wrong_dtype(exercise: Exercise, trial: Trial, pair: Pair, part: str, tolerance: Tolerance) -> Finding:
+    """Numbers of another kind than asked for."""
+    values = close(pair.expected, pair.got, tolerance).all() if pair.got.dtype.kind != "O" else False
+    start = "The values are right, but the" if values else "The"
+    line = f"{start} dtype is {pair.got.dtype}; asked for is {pair.expected.dtype}. Where do the numbers turn into another type?"
+    return Finding("wrong-dtype", (line,), table_of(exercise, trial, part=part))
+
+
+def not_finite(exercise: Exercise, trial: Trial, pair: Pair, part: str) -> Finding:
+    """NaN or infinity where a number was expected."""
+    got = pair.got.astype(float)
+    what = "nan" if np.isnan(got).any() else "inf"
+    lines = [f"Your result holds {what}, and the right one is finite."]
+    if trial.got.warned:
+        lines.append(f"NumPy said: {trial.got.warned[0]}.")
+    lines.append("Which step makes a number too large, divides zero by zero, or takes the logarithm of zero?")
+    return Finding("not-finite", tuple(lines), table_of(exercise, trial, part=part))
+
+
+def ignored_argument(exercise: Exercise, trials: Sequence[Trial], part: str, run: Callable[[Case], Outcome]) -> str:
+    """An argument that the answer never looks at although the right result depends on it."""
+    from dlcourse.drivers import run_case
+
+    if exercise.driver != "call":
+        return ""
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    tried = [trial for trial in trials if not trial.case.label][:2]
+    for i, name in enumerate(exercise.arguments[: len(trials[0].case.args)]):
+        verdicts = []
+        for trial in tried:
+            moved = nudged(trial.case, i)
+            if moved is None:
+                break
+            reference = run_case(exercise.driver, exercise.reference, moved, exercise.seconds)
+            if reference.failure or alike(
+                part_of(exercise, reference, part), part_of(exercise, trial.expected, part), tolerance
+            ):
+                break
+            again = run(moved)
+            verdicts.append(
+                not again.failure
+                and alike(part_of(exercise, again, part), part_of(exercise, trial.got, part), tolerance)
+            )
+        if len(verdicts) == len(tried) and verdicts and all(verdicts):
+            return name
+    return ""
+
+
+def nudged(case: Case, i: int) -> Case | None:
+    """The case with its argument ``i`` changed, where that is a float or an array of floats."""
+    value = case.args[i]
+    if isinstance(value, float):
+        other: Any = value * 0.7 + 0.01
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        other = value * 0.7 + np.linspace(0.01, 0.5, value.size).reshape(value.shape)
+    else:
+        return None
+    return replace(case, args=(*case.args[:i], other, *case.args[i + 1 :]))
+
+
+def first_difference(exercise: Exercise, trial: Trial, pair: Pair, part: str, tolerance: Tolerance) -> Finding:
+    """The first entry that differs."""
+    bad = ~close(pair.expected, pair.got, tolerance)
+    if pair.expected.ndim == 0:
+        line = f"Expected was {brief(pair.expected)}, yours is {brief(pair.got)}."
+    else:
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
+        at = ", ".join(map(str, index))
+        line = (
+            f"{int(bad.sum())} of {bad.size} entries differ; the first is [{at}]: "
+            f"expected {brief(float(pair.expected[index]))}, yours {brief(float(pair.got[index]))}."
+        )
+    return Finding(
+        "different",
+        (line, "Follow this one number by hand through your code: where does it part ways?"),
+        table_of(exercise, trial, part=part),
+    )
+
+
+def other_difference(exercise: Exercise, trial: Trial, part: str) -> Finding:
+    """Text or other values that differ."""
+    return Finding("different", ("The result differs from what is expected.",), table_of(exercise, trial, part=part))
+
+
+def input_mutated(exercise: Exercise, trial: Trial) -> Finding:
+    """The values are right, but an argument was changed in place."""
+    names = _mutated_names(exercise, trial)
+    line = (
+        f"The result is right, but {names} was changed in place, and whoever called your function still needs it. "
+        "Which line writes into it (`+=`, `x[...] =`, `out=`, `shuffle`)?"
+    )
+    return Finding("input-mutated", (line,), table_of(exercise, trial, result=False))
+
+
+def _mutated_names(exercise: Exercise, trial: Trial) -> str:
+    names = exercise.arguments
+    return join([f"`{names[i]}`" if i < len(names) else f"argument {i + 1}" for i in trial.got.mutated])

@@ -1,0 +1,359 @@
+"""Relations between a wrong result and the right one that can be told without knowing the mistake by name.
+
+A relation is told only where it holds on every case that came out wrong, and contradicts none that came out right.
+Where two explanations fit, both are told.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlcourse.checks.compare import Array, Tolerance, as_array, close
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A finding: its name, and a sentence that is true of the learner's results."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """What one case should have given and what it gave; ``args`` by name."""
+
+    expected: Array
+    got: Array
+    args: dict[str, Any]
+
+
+Finder = Callable[[Sequence[Pair], Sequence[Pair], Tolerance], Relation | None]
+
+
+def find_relation(
+    wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance, finite: bool = True
+) -> Relation | None:
+    """The first relation that holds for all of ``wrong``; shapes within a pair are equal.
+
+    Where a result is not finite, only a well-known function of the right one may explain it.
+    """
+    for finder in FINDERS if finite else (transformed,):
+        with np.errstate(all="ignore"):
+            relation = finder(wrong, right, tolerance)
+        if relation:
+            return relation
+    return None
+
+
+def _telling(pairs: Sequence[Pair]) -> bool:
+    """Whether there is enough to see a relation in: more than one number, not all of them alike."""
+    numbers = np.concatenate([pair.expected.ravel() for pair in pairs])
+    return bool(numbers.size > 1 and np.ptp(numbers.astype(float)) > 0)
+
+
+def returns_an_argument(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The result is one of the arguments, as it came in."""
+    for name in wrong[0].args:
+        values = [as_array(pair.args.get(name)) for pair in wrong]
+        if all(
+            value is not None
+            and value.shape == pair.got.shape
+            and value.size
+            and close(value, pair.got, tolerance).all()
+            for value, pair in zip(values, wrong, strict=True)
+        ) and _telling(wrong):
+            return Relation("argument-returned", f"What comes back is the argument `{name}` as it went in, unchanged.")
+    return None
+
+
+def transformed(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The result is a well-known function of the right one."""
+    if not _telling(wrong):
+        return None
+    fitting = [
+        (name, words)
+        for name, words, f in TRANSFORMS
+        if all(
+            f(p.expected).shape == p.got.shape and close(f(p.expected), p.got, tolerance).all()
+            for p in (*wrong, *right)
+        )
+    ]
+    if not fitting:
+        return None
+    said = _either([words for _, words in fitting[:2]])
+    return Relation(
+        fitting[0][0], f"On every input that fails, your result is {said}{'' if said.endswith('?') else '.'}"
+    )
+
+
+TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Any]], ...] = (
+    ("sign", "the right one with the opposite sign. Which way round is the difference taken?", lambda a: -a),
+    ("complement", "1 minus the right one", lambda a: 1 - a),
+    ("absolute", "the right one without its sign", np.abs),
+    ("square", "the square of the right one", lambda a: a * a),
+    ("root", "the square root of the right one", np.sqrt),
+    ("exponential", "the exponential of the right one: is a logarithm missing?", np.exp),
+    ("logarithm", "the logarithm of the right one: is there a logarithm too many?", np.log),
+    ("reciprocal", "1 divided by the right one", lambda a: 1 / a),
+    ("rounded", "the right one rounded to a whole number", np.round),
+    ("truncated", "the right one with its decimals cut off: is there an integer division or an integer array?", np.trunc),
+    ("two-digits", "the right one rounded to two decimals: hand back the unrounded number", lambda a: np.round(a, 2)),
+    ("transposed", "the right one transposed: rows and columns are exchanged", lambda a: np.swapaxes(a, -1, -2) if a.ndim >= 2 else a),
+    ("reversed", "the right one in reverse order", lambda a: a[::-1] if a.ndim else a),
+    ("shifted-later", "the right one shifted by one place (the first moved to the second)", lambda a: np.roll(a, 1, 0) if a.ndim else a),
+    ("shifted-earlier", "the right one shifted by one place (the second moved to the first)", lambda a: np.roll(a, -1, 0) if a.ndim else a),
+)  # fmt: skip
+
+
+def proportional(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The result is a multiple of the right one; where possible, what the factor equals."""
+    factors = [_factor(pair, tolerance) for pair in wrong]
+    if any(k is None for k in factors) or not _telling(wrong):
+        return None
+    ks = [float(k) for k in factors if k is not None]
+    if all(abs(k) < 1e-12 for k in ks):
+        return Relation("all-zero", "Every entry that comes back is zero where it should not be.")
+    if len(ks) == 1 and wrong[0].expected.size == 1:
+        return None  # any number is a multiple of another
+    names = [name for name, of in _meanings(wrong) if _explains(of, ks, wrong, right)]
+    shown = f"{ks[0]:.6g}"
+    if names:
+        return Relation(
+            "constant-factor",
+            f"Your result is the right one times {shown} on the input shown, and on every input that factor is {_either(names[:2])}.",
+        )
+    if np.ptp(ks) <= 1e-6 * abs(ks[0]):
+        if any(not _zero(pair.expected) for pair in right):
+            return None
+        return Relation("constant-factor", f"On every input your result is the right one times {shown}.")
+    if all(pair.expected.size > 2 for pair in wrong):
+        return Relation(
+            "proportional",
+            f"On each input your result is a multiple of the right one (times {shown} on the one shown), "
+            "but the factor changes with the input. What is it divided or multiplied by?",
+        )
+    return None
+
+
+def _factor(pair: Pair, tolerance: Tolerance) -> float | None:
+    expected, got = pair.expected.astype(float).ravel(), pair.got.astype(float).ravel()
+    if not expected.size or not np.isfinite(got).all() or _zero(expected):
+        return None
+    top = int(np.abs(expected).argmax())
+    k = float(got[top] / expected[top])
+    return k if close(k * expected, got, tolerance).all() else None
+
+
+def _zero(array: Array) -> bool:
+    return not np.any(array)
+
+
+def _meanings(pairs: Sequence[Pair]) -> Iterator[tuple[str, Callable[[Pair], float | None]]]:
+    """What a factor may be equal to: a length, a count, an argument, a plain number; each also as a divisor."""
+
+    def inverse(of: Callable[[Pair], float | None]) -> Callable[[Pair], float | None]:
+        return lambda pair: 1 / value if (value := of(pair)) else None
+
+    plain_meanings = list(itertools.chain(_lengths(pairs), _scalars(pairs)))
+    for name, of in plain_meanings:
+        yield name, of
+        yield f"1 divided by {name}", inverse(of)
+
+
+def _lengths(pairs: Sequence[Pair]) -> Iterator[tuple[str, Callable[[Pair], float | None]]]:
+    def length(name: str, axis: int) -> Callable[[Pair], float | None]:
+        return lambda pair: _shape(pair, name)[axis] if len(_shape(pair, name)) > axis else None
+
+    def size(name: str) -> Callable[[Pair], float | None]:
+        return lambda pair: int(np.prod(_shape(pair, name))) if _shape(pair, name) else None
+
+    for name in pairs[0].args:
+        shape = _shape(pairs[0], name)
+        for axis in range(len(shape)):
+            yield f"the length of `{name}`" if len(shape) == 1 else f"`{name}.shape[{axis}]`", length(name, axis)
+        if len(shape) > 1:
+            yield f"the number of entries of `{name}`", size(name)
+
+
+def _scalars(pairs: Sequence[Pair]) -> Iterator[tuple[str, Callable[[Pair], float | None]]]:
+    def scalar(name: str, f: Callable[[float], float]) -> Callable[[Pair], float | None]:
+        def of(pair: Pair) -> float | None:
+            value = pair.args.get(name)
+            return f(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+        return of
+
+    for name, value in pairs[0].args.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"`{name}`", scalar(name, lambda v: v)
+            yield f"1 - `{name}`", scalar(name, lambda v: 1 - v)
+            yield f"the square of `{name}`", scalar(name, lambda v: v * v)
+
+
+def _shape(pair: Pair, name: str) -> tuple[int, ...]:
+    value = pair.args.get(name)
+    return value.shape if isinstance(value, np.ndarray) else ()
+
+
+def _explains(
+    of: Callable[[Pair], float | None], ks: list[float], wrong: Sequence[Pair], right: Sequence[Pair]
+) -> bool:
+    """Whether a meaning gives the factor on every wrong case, and 1 on every right one."""
+    values = [of(pair) for pair in wrong]
+    return all(v is not None and abs(v - k) <= 1e-6 * abs(k) for v, k in zip(values, ks, strict=True)) and all(
+        _zero(pair.expected) or ((v := of(pair)) is not None and abs(v - 1) < 1e-6) for pair in right
+    )
+
+
+def offset(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The result is the right one plus a number."""
+    if right or not _telling(wrong):
+        return None
+    amounts = []
+    for pair in wrong:
+        difference = pair.got.astype(float) - pair.expected.astype(float)
+        if not difference.size or not close(pair.expected + difference.flat[0], pair.got, tolerance).all():
+            return None
+        amounts.append(float(difference.flat[0]))
+    if np.ptp(amounts) <= 1e-9 + 1e-6 * abs(amounts[0]):
+        return Relation(
+            "constant-offset", f"On every input that fails, your result is the right one plus {amounts[0]:.6g}."
+        )
+    if all(pair.expected.size > 2 for pair in wrong):
+        return Relation(
+            "offset",
+            f"Every entry of your result is off by the same amount ({amounts[0]:.6g} on the input shown), "
+            "which changes with the input. What is added once to all of them?",
+        )
+    return None
+
+
+def reordered(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The right numbers in another order."""
+    if all(
+        pair.expected.size > 2 and close(np.sort(pair.expected, None), np.sort(pair.got, None), tolerance).all()
+        for pair in wrong
+    ):
+        return Relation("reordered", "The numbers are right but stand in another order.")
+    return None
+
+
+def by_sign(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """Right on one side of zero of an argument, wrong on the other."""
+    for name in wrong[0].args:
+        signs: set[str] = set()
+        for pair in [*wrong, *right]:
+            argument = as_array(pair.args.get(name))
+            if argument is None or argument.shape != pair.got.shape or argument.dtype.kind not in "fiu":
+                break
+            bad = ~close(pair.expected, pair.got, tolerance)
+            signs |= {"negative" if v < 0 else "positive" if v > 0 else "zero" for v in argument[bad].ravel().tolist()}
+        else:
+            if len(signs) == 1 and signs <= {"negative", "positive"}:
+                (side,) = signs
+                return Relation(
+                    f"wrong-for-{side}",
+                    f"Only entries where `{name}` is {side} come out wrong. What should happen to them?",
+                )
+    return None
+
+
+def some_rows(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """Only the first or only the last entry along the first axis is right, or wrong."""
+    patterns = []
+    for pair in wrong:
+        if pair.expected.ndim < 1 or len(pair.expected) < 3:
+            continue
+        good = close(pair.expected, pair.got, tolerance).reshape(len(pair.expected), -1).all(axis=1)
+        patterns.append(np.asarray(good))
+    if not patterns:
+        return None
+    told: tuple[tuple[str, str, Callable[[Array], bool]], ...] = (
+        ("first-only", "Only the first entry along the first axis is right: does a loop or a `return` end too early?",
+         lambda good: bool(good[0] and not good[1:].any())),
+        ("last-only", "Only the last entry along the first axis is right: is it overwritten in every round of a loop?",
+         lambda good: bool(good[-1] and not good[:-1].any())),
+        ("last-missing", "Everything is right but the last entry along the first axis: does a range end one too early?",
+         lambda good: bool(good[:-1].all() and not good[-1])),
+        ("first-missing", "Everything is right but the first entry along the first axis: does a range start one too late?",
+         lambda good: bool(good[1:].all() and not good[0])),
+    )  # fmt: skip
+    for name, text, test in told:
+        if all(test(good) for good in patterns):
+            return Relation(name, text)
+    return None
+
+
+def nearly(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """Off by a little everywhere: an approximation, or a small constant in the wrong place."""
+    worst = 0.0
+    for pair in wrong:
+        scale = np.abs(pair.expected).max(initial=0.0)
+        if not pair.expected.size or not np.isfinite(pair.got).all() or not scale:
+            return None
+        worst = max(worst, float(np.abs(pair.got - pair.expected).max() / scale))
+    if worst < 2e-3:
+        return Relation(
+            "nearly",
+            f"Nearly right: off by at most {worst:.1e} of the largest entry. Is something approximated or rounded, "
+            "or does a small constant stand in the wrong place?",
+        )
+    return None
+
+
+def _either(names: Sequence[str]) -> str:
+    return " (or, which is the same here, ".join(names) + ")" * (len(names) - 1)
+
+
+FINDERS: tuple[Finder, ...] = (
+    returns_an_argument,
+    transformed,
+    proportional,
+    offset,
+    reordered,
+    by_sign,
+    some_rows,
+    nearly,
+)
+
+
+def explain_shape(expected: Array, got: Array, tolerance: Tolerance) -> Relation:
+    """Why a shape may differ: right values in another shape, summed or not summed, broadcast by accident."""
+    wanted = f"Your result has shape {got.shape}, expected is {expected.shape}."
+    with np.errstate(all="ignore"):
+        for name, holds, words in _shape_stories(expected, got, tolerance):
+            if holds:
+                return Relation(name, f"{wanted} {words}")
+    return Relation("wrong-shape", wanted)
+
+
+def _shape_stories(e: Array, g: Array, tolerance: Tolerance) -> Iterator[tuple[str, bool, str]]:
+    def near(a: Array, b: Array) -> bool:
+        return a.shape == b.shape and bool(close(a, b, tolerance).all())
+
+    yield "transposed", e.ndim == 2 and near(e.T, g), "The values are right, but transposed."
+    yield "wrong-shape", e.size == g.size and near(e.ravel(), g.ravel()), "The values are right, in another shape."
+    if e.ndim == 0 and g.size > 1:
+        yield "not-averaged", near(e, g.mean()), "The mean of its entries is the number asked for: one mean is missing."
+        yield "not-summed", near(e, g.sum()), "The sum of its entries is the number asked for: one sum is missing."
+    for axis in range(g.ndim):
+        if g.shape[:axis] + g.shape[axis + 1 :] == e.shape:
+            yield "not-summed", near(e, g.sum(axis)), f"Summed over axis {axis} it would be right."
+            yield "not-averaged", near(e, g.mean(axis)), f"Averaged over axis {axis} it would be right."
+    for axis in range(e.ndim):
+        if e.shape[:axis] + e.shape[axis + 1 :] == g.shape:
+            yield "summed", near(e.sum(axis), g), f"It is the expected one summed over axis {axis}."
+            yield "averaged", near(e.mean(axis), g), f"It is the expected one averaged over axis {axis}."
+            yield "first-only", near(e.take(0, axis), g), f"It is the first part of the expected one along axis {axis}."
+    squared = e.ndim == 1 and g.shape == (e.size, e.size) and e.size > 1
+    yield (
+        "broadcast",
+        squared,
+        "A (N, 1) array and a (N,) array combine to (N, N): which of the two has one axis too many?",
+    )
