@@ -82,6 +82,8 @@ def verdict(answer):
         (lambda x, scale: standardize(x, scale) / scale, "constant-factor"),
         (lambda x, scale: standardize(x, scale) * 2, "constant-factor"),
         (lambda x, scale: standardize(x, scale) + 0.25, "constant-offset"),
+        (lambda x, scale: standardize(x, scale) + x, "off-by-argument"),
+        (lambda x, scale: standardize(x, scale) * x, "off-by-argument"),
         (lambda x, scale: standardize(x, scale)[::-1], "reversed"),
         (lambda x, scale: np.roll(standardize(x, scale), 1, axis=0), "shifted-later"),
         (lambda x, scale: np.abs(standardize(x, scale)), "absolute"),
@@ -134,6 +136,17 @@ def test_an_argument_that_is_never_used_is_named():
     found = verdict(lambda x, scale: np.tanh(x * 0.3) + 0.11)
     assert found.mistake == "argument-ignored"
     assert "`scale`" in found.message
+
+
+def test_exchanged_arguments_are_named():
+    def difference(a, b):
+        return np.tanh(a) - b * b
+
+    pairs = [Case((np.array([0.5, -2.0, 1.0]), np.array([1.5, 0.3, -0.2])))]
+    checks._by_id()[EXERCISE.id] = replace(EXERCISE, reference=difference, inputs=lambda rng: pairs, wrong=())
+    found = verdict(lambda a, b: difference(b, a))
+    assert found.mistake == "arguments-exchanged"
+    assert "`a` and `b`" in found.message
 
 
 def test_an_input_changed_in_place_is_named():

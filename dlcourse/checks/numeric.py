@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.feedback import brief
 from dlcourse.checks.relations import Pair, explain_shape, find_relation
 from dlcourse.checks.tables import Finding, join, kind_in_words, part_of, split, table_of
-from dlcourse.drivers import Case, Opaque, Outcome
+from dlcourse.drivers import Case, Opaque, Outcome, run_case
 
 if TYPE_CHECKING:
     from dlcourse.checks.judging import Trial
@@ -124,6 +125,10 @@ def part_finding(exercise: Exercise, trials: Sequence[Trial], part: str, run: Ca
         return not_finite(exercise, *unfinite, part)
     if relation:
         return Finding(relation.name, (relation.text,), table_of(exercise, wrong[0][0], part=part))
+    swap = swapped_arguments(exercise, trials, part)
+    if swap:
+        line = f"Your result is what comes out when `{swap[0]}` and `{swap[1]}` are exchanged. Which of them is which?"
+        return Finding("arguments-exchanged", (line,), table_of(exercise, wrong[0][0], part=part))
     ignored = ignored_argument(exercise, trials, part, run)
     if ignored:
         line = f"Your result does not change when `{ignored}` changes. Where should it come in?"
@@ -150,10 +155,35 @@ def not_finite(exercise: Exercise, trial: Trial, pair: Pair, part: str) -> Findi
     return Finding("not-finite", tuple(lines), table_of(exercise, trial, part=part))
 
 
+def swapped_arguments(exercise: Exercise, trials: Sequence[Trial], part: str) -> tuple[str, str] | None:
+    """Two arguments whose exchange gives the answer's result on every case."""
+    if exercise.driver != "call":
+        return None
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    names = exercise.arguments[: len(trials[0].case.args)]
+    for i, j in itertools.combinations(range(len(names)), 2):
+        if all(np.shape(t.case.args[i]) == np.shape(t.case.args[j]) for t in trials) and all(
+            _gives(exercise, exchange(t.case, i, j), t.got, part, tolerance) for t in trials
+        ):
+            return names[i], names[j]
+    return None
+
+
+def exchange(case: Case, i: int, j: int) -> Case:
+    """The case with two arguments exchanged."""
+    args = list(case.args)
+    args[i], args[j] = args[j], args[i]
+    return replace(case, args=tuple(args))
+
+
+def _gives(exercise: Exercise, case: Case, got: Outcome, part: str, tolerance: Tolerance) -> bool:
+    """Whether the reference gives on this case what the answer gave on another."""
+    outcome = run_case(exercise.driver, exercise.reference, case, exercise.seconds)
+    return not outcome.failure and alike(part_of(exercise, outcome, part), part_of(exercise, got, part), tolerance)
+
+
 def ignored_argument(exercise: Exercise, trials: Sequence[Trial], part: str, run: Callable[[Case], Outcome]) -> str:
     """An argument that the answer never looks at although the right result depends on it."""
-    from dlcourse.drivers import run_case
-
     if exercise.driver != "call":
         return ""
     tolerance = Tolerance(exercise.rtol, exercise.atol)

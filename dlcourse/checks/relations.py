@@ -234,6 +234,36 @@ def offset(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -
     return None
 
 
+def off_by_an_argument(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
+    """The result is the right one plus, minus, times or divided by an argument, entry by entry."""
+    if not _telling(wrong):
+        return None
+    for name in wrong[0].args:
+        for said, combine in COMBINATIONS:
+            if all(_is_combination(pair, name, combine, tolerance) for pair in (*wrong, *right)):
+                return Relation("off-by-argument", f"On every input your result is the right one {said} `{name}`.")
+    return None
+
+
+COMBINATIONS: tuple[tuple[str, Callable[[Array, Array], Array]], ...] = (
+    ("plus", lambda a, b: a + b),
+    ("minus", lambda a, b: a - b),
+    ("times", lambda a, b: a * b),
+    ("divided by", lambda a, b: a / b),
+)
+
+
+def _is_combination(pair: Pair, name: str, combine: Callable[[Array, Array], Array], tolerance: Tolerance) -> bool:
+    argument = as_array(pair.args.get(name))
+    if argument is None or argument.dtype.kind != "f" or not pair.expected.size:
+        return False
+    try:
+        other = combine(pair.expected.astype(float), argument)
+    except ValueError:  # the shapes do not go together
+        return False
+    return other.shape == pair.got.shape and bool(close(other, pair.got, tolerance).all())
+
+
 def reordered(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
     """The right numbers in another order."""
     if all(
@@ -315,6 +345,7 @@ FINDERS: tuple[Finder, ...] = (
     returns_an_argument,
     transformed,
     proportional,
+    off_by_an_argument,
     offset,
     reordered,
     by_sign,
