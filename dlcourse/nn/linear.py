@@ -1,0 +1,58 @@
+"""Linear: every output is a weighted sum of all inputs, plus a bias."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dlcourse.nn import functional as F  # noqa: N812
+from dlcourse.nn import init
+from dlcourse.nn.module import Module, Parameter
+from dlcourse.tensor import Tensor, as_tensor
+
+
+class Linear(Module):
+    """``y = x Wᵀ + b`` over the last axis: (..., in_features) -> (..., out_features).
+
+    Parameters
+    ----------
+    in_features, out_features : numbers of inputs and outputs
+    bias : whether there is a ``b``
+    rng : source of the starting weights; None is a fresh one
+
+    Attributes
+    ----------
+    weight : (out_features, in_features), uniform in ±1/√in_features like PyTorch's
+    bias : (out_features,), drawn alike, or None
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, rng: np.random.Generator | None = None
+    ) -> None:
+        rng = np.random.default_rng() if rng is None else rng
+        bound = 1 / math.sqrt(in_features) if in_features else 0.0
+        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
+        self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
+        init.uniform_(self.weight, -bound, bound, rng)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound, rng)
+
+    def forward(self, input: Any) -> Tensor:
+        """(..., in_features) -> (..., out_features)."""
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes."""
+        out_features, in_features = self.weight.shape
+        return f"in_features={in_features}, out_features={out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """All axes after the first made one: (N, ...) -> (N, D)."""
+
+    def forward(self, input: Any) -> Tensor:
+        """(N, ...) -> (N, D)."""
+        x = as_tensor(input)
+        return x.reshape(len(x), -1)

@@ -1,0 +1,178 @@
+"""Ops that treat every entry alone: each derivative stands beside its function.
+
+Where two arrays meet, they broadcast as in NumPy; the rules return gradients of the output's shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlcourse.ops.rule import Array, Operand, Result
+
+
+def add(a: Operand, b: Operand) -> Result:
+    """``a + b``."""
+    return np.add(a, b), lambda grad: (grad, grad)
+
+
+def sub(a: Operand, b: Operand) -> Result:
+    """``a - b``."""
+    return np.subtract(a, b), lambda grad: (grad, -grad)
+
+
+def mul(a: Operand, b: Operand) -> Result:
+    """``a * b``."""
+    return np.multiply(a, b), lambda grad: (grad * b, grad * a)
+
+
+def div(a: Operand, b: Operand) -> Result:
+    """``a / b``."""
+    out = np.true_divide(a, b)
+    return out, lambda grad: (grad / b, -grad * out / b)
+
+
+def neg(x: Array) -> Result:
+    """``-x``."""
+    return -x, lambda grad: (-grad,)
+
+
+def power(x: Operand, exponent: Operand) -> Result:
+    """``x ** exponent``."""
+    if isinstance(exponent, int | float) and isinstance(x, np.ndarray):
+        return _fixed_power(x, exponent)
+    out: Array = np.power(x, exponent)
+
+    def for_x(grad: Array) -> Array:  # an exponent of 0 has gradient 0, also at x = 0
+        slope: Array = exponent * np.power(x, np.where(np.equal(exponent, 0), 1, np.subtract(exponent, 1)))
+        return grad * slope
+
+    def for_exponent(grad: Array) -> Array:  # 0 ** positive stays 0 when the exponent moves: no log(0)
+        stays_zero = np.equal(x, 0) & np.greater_equal(exponent, 0)
+        slope: Array = out * np.log(np.where(stays_zero, 1, x))
+        return grad * slope
+
+    return out, lambda grad: (lambda: for_x(grad), lambda: for_exponent(grad))
+
+
+def _fixed_power(x: Array, n: float) -> Result:
+    """``x`` to the power of a number. A cube is a product: ``x * x * x`` is 100 times as fast as ``x**3``."""
+    if n == 0:
+        return np.ones_like(x), lambda grad: (np.zeros_like(x), None)
+    out: Array = x * x * x if n == 3 else x**n
+    return out, lambda grad: (grad * (n * x ** (n - 1)), None)
+
+
+def exp(x: Array) -> Result:
+    """e to the x."""
+    out = np.exp(x)
+    return out, lambda grad: (grad * out,)
+
+
+def log(x: Array) -> Result:
+    """Natural logarithm."""
+    return np.log(x), lambda grad: (grad / x,)
+
+
+def sqrt(x: Array) -> Result:
+    """Square root."""
+    out = np.sqrt(x)
+    return out, lambda grad: (grad / (2 * out),)
+
+
+def abs(x: Array) -> Result:
+    """Absolute value; the derivative at the corner is taken as 0."""
+    return np.absolute(x), lambda grad: (grad * np.sign(x),)
+
+
+def clip(x: Array, lo: float | None = None, hi: float | None = None) -> Result:
+    """``x`` held between ``lo`` and ``hi``; entries strictly outside get no gradient."""
+    low = -math.inf if lo is None else lo
+    high = math.inf if hi is None else hi
+    return np.clip(x, low, high), lambda grad: (grad * ((x >= low) & (x <= high)),)
+
+
+def maximum(a: Operand, b: Operand) -> Result:
+    """The larger of two entries; where they are equal, each gets half of the gradient."""
+    return np.maximum(a, b), lambda grad: (
+        lambda: grad * _share(np.greater(a, b), np.equal(a, b), grad.dtype),
+        lambda: grad * _share(np.less(a, b), np.equal(a, b), grad.dtype),
+    )
+
+
+def minimum(a: Operand, b: Operand) -> Result:
+    """The smaller of two entries; where they are equal, each gets half of the gradient."""
+    return np.minimum(a, b), lambda grad: (
+        lambda: grad * _share(np.less(a, b), np.equal(a, b), grad.dtype),
+        lambda: grad * _share(np.greater(a, b), np.equal(a, b), grad.dtype),
+    )
+
+
+def _share(wins: Array, ties: Array, dtype: np.dtype[Any]) -> Array:
+    share: Array = wins + ties * dtype.type(0.5)
+    return share
+
+
+def tanh(x: Array) -> Result:
+    """Hyperbolic tangent."""
+    out = np.tanh(x)
+    return out, lambda grad: (grad * (1 - out * out),)
+
+
+def sigmoid(x: Array) -> Result:
+    """``1 / (1 + exp(-x))``."""
+    out = logistic(x)
+    return out, lambda grad: (grad * out * (1 - out),)
+
+
+def logistic(x: Array) -> Array:
+    """The sigmoid's values alone. ``exp(89)`` overflows float32, and σ(-88) is 0 to 38 digits: so hold x there."""
+    out: Array = 1 / (1 + np.exp(-np.maximum(x, -88)))
+    return out
+
+
+def relu(x: Array) -> Result:
+    """``max(x, 0)``; the derivative at the corner is taken as 0 (Nair & Hinton 2010)."""
+    out: Array = np.maximum(x, 0)
+    return out, lambda grad: (grad * (out > 0),)
+
+
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Result:
+    """``x`` where positive, else ``negative_slope * x`` (Maas, Hannun & Ng 2013)."""
+    slope = negative_slope + (1 - negative_slope) * (x > 0).astype(x.dtype)
+    return x * slope, lambda grad: (grad * slope,)
+
+
+def silu(x: Array) -> Result:
+    """``x * sigmoid(x)``, also called swish (Hendrycks & Gimpel 2016; Ramachandran et al. 2017)."""
+    gate = logistic(x)
+    return x * gate, lambda grad: (grad * gate * (1 + x * (1 - gate)),)
+
+
+def gelu(x: Array, normal_cdf: Callable[[Array], Array]) -> Result:
+    """``x * Φ(x)`` with Φ the standard normal's distribution function (Hendrycks & Gimpel 2016, section 2).
+
+    ``normal_cdf`` is passed in: NumPy has no error function, and this floor needs nothing but NumPy.
+    """
+    cdf = normal_cdf(x)
+
+    def backward(grad: Array) -> tuple[Array]:
+        density = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+        return (grad * (cdf + x * density),)
+
+    return x * cdf, backward
+
+
+def gelu_tanh(x: Array) -> Result:
+    """GELU by a hyperbolic tangent: ``x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`` (Hendrycks & Gimpel 2016)."""
+    scale = math.sqrt(2 / math.pi)
+    t = np.tanh(scale * (x + 0.044715 * x * x * x))
+
+    def backward(grad: Array) -> tuple[Array]:
+        inner = scale * (1 + 3 * 0.044715 * x * x)
+        return (grad * 0.5 * (1 + t + x * (1 - t * t) * inner),)
+
+    return 0.5 * x * (1 + t), backward

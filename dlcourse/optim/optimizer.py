@@ -1,0 +1,91 @@
+"""What all optimizers share: groups of parameters with their options, and a state for each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dlcourse.ops.rule import Array
+from dlcourse.tensor import Tensor
+
+Params = Iterable[Tensor] | Iterable[Mapping[str, Any]]
+
+
+class Optimizer:
+    """Base class: a subclass defines ``update`` for one parameter.
+
+    Parameters
+    ----------
+    params : the parameters, or dicts ``{"params": [...], "lr": ...}`` with options of their own
+    defaults : options of every group that does not set its own
+
+    Attributes
+    ----------
+    param_groups : list of dicts with "params" and the options, read at every step: set a learning rate here
+
+    Raises
+    ------
+    ValueError
+        If there are no parameters, one stands in two groups, or an option is negative.
+    TypeError
+        If something else than a tensor is given.
+    """
+
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        given = [params] if isinstance(params, Tensor) else list(params)
+        groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        self.param_groups: list[dict[str, Any]] = []
+        for group in groups:
+            assert isinstance(group, Mapping)
+            inside = group["params"]
+            inside = [inside] if isinstance(inside, Tensor) else list(inside)
+            self.param_groups.append({**defaults, **group, "params": inside})
+        self.state: dict[int, dict[str, Any]] = {}  # by the parameter's id: what the update remembers of it
+        self._check()
+
+    def _check(self) -> None:
+        everything = [parameter for group in self.param_groups for parameter in group["params"]]
+        if not everything:
+            raise ValueError(f"{type(self).__name__} got no parameters; model.parameters() can be used up only once")
+        for parameter in everything:
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"{type(self).__name__} optimizes tensors, not {type(parameter).__name__}")
+        if len({id(parameter) for parameter in everything}) != len(everything):
+            raise ValueError(f"{type(self).__name__}: a parameter was given twice")
+        for group in self.param_groups:
+            for option in ("lr", "eps", "weight_decay", "momentum"):
+                if group.get(option, 0) < 0:
+                    raise ValueError(f"{type(self).__name__}: {option}={group[option]} is negative")
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.zero_grad()
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient, in place."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self.state.setdefault(id(parameter), {})
+                    self.update(parameter.data, parameter.grad, state, group)
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], group: Mapping[str, Any]) -> None:
+        """Change ``p`` in place, given its gradient ``g`` (left as it is), its state and its group's options."""
+        raise NotImplementedError
+
+
+def with_decay(g: Array, p: Array, weight_decay: float) -> Array:
+    """The gradient of the loss plus ``weight_decay/2 · |p|²``."""
+    return g + weight_decay * p if weight_decay else g
+
+
+def buffer(state: dict[str, Any], name: str, p: Array) -> Array:
+    """A running average in the state, zeros at first."""
+    if name not in state:
+        state[name] = np.zeros_like(p)
+    array: Array = state[name]
+    return array
