@@ -94,7 +94,10 @@ def test_no_two_wrong_answers_are_confused(exercise: Exercise) -> None:
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     cases = cases_of(exercise, 0)
     done = [
-        [with_facts(exercise, case, run_case(exercise.driver, wrong.function, case, exercise.seconds)) for case in cases]
+        [
+            with_facts(exercise, case, run_case(exercise.driver, wrong.function, case, exercise.seconds))
+            for case in cases
+        ]
         for wrong in exercise.wrong
     ]
     for i, first in enumerate(done):
@@ -150,7 +153,11 @@ def test_a_check_takes_less_than_five_seconds(exercise: Exercise) -> None:
 def test_exercise_and_solution_notebooks_hold_its_cells(exercise: Exercise) -> None:
     for folder in ("solutions", "exercises"):
         cells = notebook_of(folder, exercise.topic).cells
-        roles = [c.metadata["dlcourse"]["role"] for c in cells if c.metadata.get("dlcourse", {}).get("exercise") == exercise.id]
+        roles = [
+            c.metadata["dlcourse"]["role"]
+            for c in cells
+            if c.metadata.get("dlcourse", {}).get("exercise") == exercise.id
+        ]
         assert roles == ["task", "solution", "check", "hints"]
         sources = [c.source for c in cells if c.cell_type == "code"]
         assert f'check("{exercise.id}", {exercise.function})' in sources

@@ -52,6 +52,7 @@ def execute(nb: NotebookNode, folder: Path, timeout: int = 300) -> None:
         startup_timeout=120,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # else the pieces that print() arrives in depend on the machine's mood
         store_widget_state=True,  # False fails with an Output widget in nbclient 0.11
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str(folder)}},

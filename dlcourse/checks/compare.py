@@ -107,12 +107,14 @@ def alike(a: Any, b: Any, tolerance: Tolerance) -> bool:
     """Symmetric sameness of two results of answers: form, shape, kind of dtype, NaN pattern, values."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[key], b[key], tolerance) for key in a)
+    if isinstance(a, tuple) and isinstance(
+        b, tuple
+    ):  # part by part: stacked, parts of different dtypes would look alike
+        return len(a) == len(b) and all(alike(p, q, tolerance) for p, q in zip(a, b, strict=True))
     x, y = as_array(a), as_array(b)
     if x is not None and y is not None:
         kinds = "iu" if x.dtype.kind in "iu" else x.dtype.kind
         return x.shape == y.shape and y.dtype.kind in kinds and bool(close(x, y, tolerance).all())
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(alike(p, q, tolerance) for p, q in zip(a, b, strict=True))
     if isinstance(a, tuple) != isinstance(b, tuple):
         return False
     return type(a) is type(b) and bool(np.all(a == b))

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+# JupyterLab's variables follow its theme; what stands after the comma is for everything else that shows HTML.
+PASSED_COLOR, FAILED_COLOR = "var(--jp-success-color1,#2e7d32)", "var(--jp-error-color1,#c62828)"
 BOX = (
-    "border-left:4px solid {color};padding:.5em .8em;margin:.3em 0;"
+    "border-left:4px solid {color};padding:.5em .8em;margin:.3em 0;max-width:70em;line-height:1.5;"
     "background:var(--jp-layout-color2,transparent);color:var(--jp-content-font-color1,inherit)"
 )
-CELL = "text-align:left;padding:.1em .8em .1em 0;vertical-align:top;background:none"
-PRE = "margin:0;white-space:pre-wrap;font-family:var(--jp-code-font-family,monospace);color:inherit;background:none"
+CELL = "text-align:left;padding:.1em 1em .1em 0;vertical-align:baseline;background:none;color:inherit"
+MONO = "font-family:var(--jp-code-font-family,monospace);font-size:.95em;color:inherit;background:none;padding:0"
+PRE = f"margin:0;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;line-height:1.4;{MONO}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Verdict:
         return {"text/plain": repr(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        color, sign = ("#2e7d32", "✓") if self.passed else ("#c62828", "✗")
+        color, sign = (PASSED_COLOR, "✓") if self.passed else (FAILED_COLOR, "✗")
         first, *rest = (*self.lines, "")
         rows = "".join(
             f'<tr style="background:none"><th style="{CELL}">{escape(label)}</th>'
@@ -71,15 +74,11 @@ class Verdict:
         )
         table = f'<table style="margin:.4em 0">{rows}</table>' if rows else ""
         after = "".join(f"<div>{_inline(line)}</div>" for line in rest if line)
-        source = escape(self.compare)
-        compare = (
-            f"<details><summary>Another right answer, to compare</summary><pre>{source}</pre></details>"
-            if source
-            else ""
-        )
+        source = f'<pre style="{PRE};margin:.3em 0 0 1.2em">{escape(self.compare)}</pre>'
+        compare = f"<details><summary>Another right answer, to compare</summary>{source}</details>"
         return (
             f'<div role="status" style="{BOX.format(color=color)}"><strong>{sign} {escape(self.heading)}</strong>'
-            f"<div>{_inline(first)}</div>{table}{after}{compare}</div>"
+            f"<div>{_inline(first)}</div>{table}{after}{compare if self.compare else ''}</div>"
         )
 
 
@@ -88,7 +87,7 @@ def _inline(text: str) -> str:
     parts = escape(text, quote=False).split("`")
     if len(parts) % 2 == 0:
         return escape(text, quote=False)
-    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+    return "".join(f'<code style="{MONO}">{part}</code>' if i % 2 else part for i, part in enumerate(parts))
 
 
 @dataclass

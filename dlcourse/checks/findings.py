@@ -26,9 +26,16 @@ def unsolved(exercise: Exercise, trials: Sequence[Trial]) -> Finding | None:
         return Finding(
             "stub", (f"`{exercise.function}` is still as it was handed out. Write it, run its cell, then this one.",)
         )
-    if exercise.takes_value and (first.value is None or first.value == "" or first.value == ()):
+    if exercise.takes_value and not first.failure and _blank(first.value):
         return Finding("stub", (f"Nothing is answered yet. Set `{exercise.function}` in the cell above and run it.",))
     return None
+
+
+def _blank(value: Any) -> bool:
+    """None, nothing, or a form in which nothing is filled in."""
+    if isinstance(value, dict):
+        return all(map(_blank, value.values()))
+    return value is None or (isinstance(value, str | tuple) and not value)
 
 
 def named(exercise: Exercise, trials: Sequence[Trial], wrongs: Sequence[Wrong], everywhere: bool = True) -> Finding:
@@ -110,6 +117,10 @@ def _advice(exercise: Exercise, failure: Failure) -> str:
         return f"The check calls it as `{exercise.signature}`."
     if "broadcast" in text or "matmul" in text or "not aligned" in text:
         return "Write the shapes of the arrays in this line beside it: which two axes should meet?"
+    if "truth value of an array" in text:
+        return "`if`, `and` and `max` want one yes or no, and an array has many. Which NumPy function chooses entry by entry?"
+    if failure.type == "TypeError" and ("0-dimensional" in text or "length-1" in text or "size-1" in text):
+        return "A function of one number (such as those of `math`) was given an array. What is its NumPy counterpart?"
     if failure.type == "RecursionError":
         return "A function that calls itself goes only about 1,000 levels deep. Can a loop with a list of what is left to do take its place?"
     if failure.type == "IndexError":

@@ -53,12 +53,21 @@ def _arity_problem(exercise: Exercise, answer: Any) -> Finding | None:
         signature = inspect.signature(answer)
     except (TypeError, ValueError):
         return None
-    expected = inspect.signature(exercise.reference).parameters.values()
-    required = [p.name for p in expected if p.default is p.empty]
+    expected = inspect.signature(exercise.reference)
+    required = [name for name, p in expected.parameters.items() if p.default is p.empty]
     try:
         signature.bind(*exercise.arguments)
-        signature.bind(*required)
     except TypeError as error:
         line = f"The check calls `{exercise.signature}`, and your function takes {signature}: {error}."
+        return Finding("wrong-signature", (line,))
+    try:
+        signature.bind(*required)
+    except TypeError:
+        wanted = [
+            str(p).partition(":")[0] + f"={p.default!r}"
+            for p in expected.parameters.values()
+            if p.default is not p.empty
+        ]
+        line = f"The check also calls `{exercise.function}({', '.join(required)})`: which default values does the task ask for ({', '.join(wanted)})?"
         return Finding("wrong-signature", (line,))
     return None

@@ -71,6 +71,10 @@ def with_facts(exercise: Exercise, case: Case, outcome: Outcome) -> Outcome:
     """The outcome with its value replaced by the facts that count, where the exercise states facts."""
     if exercise.facts is None or outcome.failure:
         return outcome
+    if exercise.takes_value and (
+        outcome.value is None or (isinstance(outcome.value, str | tuple) and not outcome.value)
+    ):
+        return outcome  # nothing is answered yet
     try:
         facts: Any = exercise.facts(case, outcome.value)
     except Exception:  # the value has not the form that the facts are read from
@@ -113,7 +117,14 @@ def passed(exercise: Exercise, trials: Sequence[Trial]) -> Verdict:
     """The verdict on a right answer."""
     points = f"{exercise.points:g} point{'s' if exercise.points != 1 else ''}"
     unlocks = f" {exercise.unlocks}" if exercise.unlocks else ""
-    lines = (f"Right on all {len(trials)} inputs: {points}.{unlocks}", *findings.remarks(trials))
+    tried = (
+        "Right"
+        if exercise.takes_value
+        else f"Right on all {len(trials)} inputs"
+        if len(trials) > 1
+        else "Right on the input tried"
+    )
+    lines = (f"{tried}: {points}.{unlocks}", *findings.remarks(trials))
     other = exercise.alternatives[0] if exercise.alternatives and not exercise.takes_value else None
     return Verdict(exercise.id, True, None, exercise.points, lines, compare=source_of(other) if other else "")
 

@@ -162,11 +162,16 @@ def swapped_arguments(exercise: Exercise, trials: Sequence[Trial], part: str) ->
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     names = exercise.arguments[: len(trials[0].case.args)]
     for i, j in itertools.combinations(range(len(names)), 2):
-        if all(np.shape(t.case.args[i]) == np.shape(t.case.args[j]) for t in trials) and all(
+        if all(form_of(t.case.args[i]) == form_of(t.case.args[j]) for t in trials) and all(
             _gives(exercise, exchange(t.case, i, j), t.got, part, tolerance) for t in trials
         ):
             return names[i], names[j]
     return None
+
+
+def form_of(value: Any) -> Any:
+    """The shape of an argument; for a list of arrays, which need not be of one shape, all of theirs."""
+    return [form_of(item) for item in value] if isinstance(value, list) else np.shape(value)
 
 
 def exchange(case: Case, i: int, j: int) -> Case:

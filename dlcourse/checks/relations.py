@@ -277,21 +277,28 @@ def reordered(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance
 def by_sign(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:
     """Right on one side of zero of an argument, wrong on the other."""
     for name in wrong[0].args:
-        signs: set[str] = set()
+        signs: set[str] = set()  # of the entries that came out wrong
+        seen: set[str] = set()
         for pair in [*wrong, *right]:
             argument = as_array(pair.args.get(name))
             if argument is None or argument.shape != pair.got.shape or argument.dtype.kind not in "fiu":
                 break
             bad = ~close(pair.expected, pair.got, tolerance)
-            signs |= {"negative" if v < 0 else "positive" if v > 0 else "zero" for v in argument[bad].ravel().tolist()}
+            signs |= {sign_of(v) for v in argument[bad].ravel().tolist()}
+            seen |= {sign_of(v) for v in argument.ravel().tolist()}
         else:
-            if len(signs) == 1 and signs <= {"negative", "positive"}:
+            if len(signs) == 1 and signs <= {"negative", "positive"} <= seen:
                 (side,) = signs
                 return Relation(
                     f"wrong-for-{side}",
                     f"Only entries where `{name}` is {side} come out wrong. What should happen to them?",
                 )
     return None
+
+
+def sign_of(number: float) -> str:
+    """The sign in words."""
+    return "negative" if number < 0 else "positive" if number > 0 else "zero"
 
 
 def some_rows(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) -> Relation | None:

@@ -5,6 +5,7 @@ plain data only: numbers, strings, arrays, lists, and names of what cannot be wr
 random generator, :class:`Fn` for a function).
 """
 
+import dlcourse.drivers.surfaces  # noqa: F401 (registers its functions)
 from dlcourse.drivers.case import Case, Fn, Opaque, Rng
 from dlcourse.drivers.functions import register
 from dlcourse.drivers.run import DRIVERS, Failure, Outcome, run_case

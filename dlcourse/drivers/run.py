@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.drivers.case import Case, plain
+from dlcourse.drivers.descent import ravine, shuffles
 from dlcourse.drivers.limits import Interrupted, TimeLimit, real_interrupts, time_limit
+from dlcourse.drivers.reading import reads_digits
 from dlcourse.drivers.scripts import script
 
 MOST_ITEMS = 10_000  # an endless generator ends here
@@ -72,6 +74,9 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "epochs": epochs,
     "script": script,
     "value": value,
+    "reads_digits": reads_digits,
+    "ravine": ravine,
+    "shuffles": shuffles,
 }
 
 

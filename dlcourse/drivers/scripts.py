@@ -8,7 +8,7 @@ A step is ``[target, verb, *operands]``. A string operand names an earlier targe
     ["g", "get", "a", "grad"]     g = a.grad
     ["v", "chain", "a", "+", 1.0, 5000]   v = (((a + 1.0) + 1.0) + ...), 5000 times
 
-What is handed back: the targets of ``get``, and of ``call`` where the target is not "_", by name.
+What is handed back: the targets of ``get``, and of ``call`` where the target does not begin with "_", by name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def script(answer: Callable[..., Any], steps: list[list[Any]]) -> dict[str, Any]
             made = results[target] = plain(getattr(real(operands[0]), operands[1]))
         elif verb == "call":
             made = getattr(real(operands[0]), operands[1])(*map(real, operands[2:]))
-            if target != "_":
+            if not target.startswith("_"):
                 results[target] = plain(made)
         elif verb == "neg":
             made = -real(operands[0])

@@ -1,4 +1,4 @@
-"""Unit 01: a neuron, a layer of them, activations, the perceptron."""
+"""Exercise on softmax, safe for large scores."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.neuron.forward import expit
 from dlcourse.drivers import Case
 
 Array = NDArray[np.float64]
-
-
-# --- neuron.softmax -----------------------------------------------------------------------------------------------
 
 
 def softmax(z: Array) -> Array:
@@ -39,6 +37,7 @@ def softmax_inputs(rng: np.random.Generator) -> list[Case]:
         Case((rng.normal(size=(2, 5)) * 3,)),
         Case((rng.normal(size=(1, 4)),), "one example"),
         Case((rng.normal(size=(3, 4)) + 1e4,), "large scores"),
+        Case((rng.normal(size=(2, 3)) - 1e4,), "very negative scores"),
         Case((np.array([[-1e4, 1e4, 0.0], [-1e4, -1e4, -1.01e4]]),), "scores far apart"),
     ]
 
@@ -46,6 +45,10 @@ def softmax_inputs(rng: np.random.Generator) -> list[Case]:
 def softmax_overflowing(z: Array) -> Array:
     e = np.exp(z)
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def softmax_minus(z: Array, shift: Array) -> Array:
+    return softmax_overflowing(z - shift)
 
 
 def softmax_over_examples(z: Array) -> Array:
@@ -58,6 +61,11 @@ def softmax_over_everything(z: Array) -> Array:
     return np.asarray(e / e.sum())
 
 
+def softmax_one_maximum(z: Array) -> Array:
+    e = np.exp(z - z.max())
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
 def softmax_not_exponentiated(z: Array) -> Array:
     return np.asarray(z / z.sum(axis=-1, keepdims=True))
 
@@ -66,8 +74,17 @@ def softmax_not_normalized(z: Array) -> Array:
     return np.asarray(np.exp(z - z.max(axis=-1, keepdims=True)))
 
 
+def softmax_of_sigmoids(z: Array) -> Array:
+    a = expit(z)
+    return np.asarray(a / a.sum(axis=-1, keepdims=True))
+
+
 def softmax_negated(z: Array) -> Array:
     return softmax(-z)
+
+
+def softmax_as_choice(z: Array) -> Array:
+    return np.asarray(np.eye(z.shape[-1])[z.argmax(axis=-1)])
 
 
 SOFTMAX = Exercise(
@@ -87,6 +104,35 @@ SOFTMAX = Exercise(
             softmax_overflowing,
             "Right for small scores, but `exp` overflows for large ones, and inf / inf is nan. "
             "What can you subtract from all scores of a row without changing their softmax?",
+        ),
+        Wrong(
+            "one-maximum-for-all",
+            softmax_one_maximum,
+            "You subtract the largest score of the whole array from every row. A row far below it becomes all zeros, "
+            "and 0 / 0 is nan. Whose maximum should each row subtract?",
+        ),
+        Wrong(
+            "minimum-subtracted",
+            lambda z: softmax_minus(z, z.min(axis=-1, keepdims=True)),
+            "You subtract the smallest score of each row, so the largest exponent is still as large as the row is wide, and "
+            "overflows where scores lie far apart. Which score must be subtracted to make the largest exponent 0?",
+        ),
+        Wrong(
+            "mean-subtracted",
+            lambda z: softmax_minus(z, z.mean(axis=-1, keepdims=True)),
+            "You subtract the mean of each row, so a score far above the mean still overflows. "
+            "Which score must be subtracted to make the largest exponent 0?",
+        ),
+        Wrong(
+            "scores-clipped",
+            lambda z: softmax_overflowing(np.clip(z, -500, 500)),
+            "You clip the scores, so all scores beyond the limit count the same, and large scores that differ come out equal. "
+            "What can you do to all scores of a row that keeps their differences?",
+        ),
+        Wrong(
+            "log-softmax",
+            lambda z: z - np.logaddexp.reduce(z, axis=-1, keepdims=True),
+            "These are the logarithms of the probabilities: none is above 0. Which function undoes a logarithm?",
         ),
         Wrong(
             "sum-over-examples",
@@ -111,6 +157,18 @@ SOFTMAX = Exercise(
             "The largest entry of every row is 1: you exponentiate but never divide. What should a row sum to?",
         ),
         Wrong(
+            "sigmoids-divided",
+            softmax_of_sigmoids,
+            "Each score goes through a sigmoid before the division, so no score can count for more than 1. "
+            "Which function does softmax use to make scores positive?",
+        ),
+        Wrong(
+            "only-the-winner",
+            softmax_as_choice,
+            "The largest score of each row gets 1 and the others 0: that is a hard choice. How much should a close "
+            "second get?",
+        ),
+        Wrong(
             "sign",
             softmax_negated,
             "Your largest probability stands at the smallest score. Where did a minus sign come in?",
@@ -125,6 +183,3 @@ SOFTMAX = Exercise(
     ),
     unlocks="It turns any network's scores into probabilities from unit 02 on.",
 )
-
-
-EXERCISES: tuple[Exercise, ...] = (SOFTMAX,)

@@ -1,0 +1,78 @@
+"""A driver for answers that read handwritten digits: it hands over the held-out ones and says how it went."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcourse.drivers.case import plain
+
+Array = NDArray[Any]
+WANTED = 0.93
+NO_BETTER_THAN_GUESSING = 0.25  # one class in ten is guessed at .10
+
+
+def reads_digits(answer: Any) -> dict[str, Any]:
+    """Whether ``answer(X)``, X (N, 64) pixels from 0 to 1, gives the classes of the held-out digits, and what else it does."""
+    if not callable(answer):
+        return {"form": "not a function"}
+    kept, y = _held_out()
+    X = kept.copy()
+    guesses = plain(answer(X))
+    if not np.array_equal(X, kept):
+        return {"form": "the pixels were changed in place"}
+    form = _form(guesses, len(y))
+    if form:
+        return {"form": form}
+    guesses = np.asarray(guesses).astype(int)
+    one_by_one = np.concatenate([np.ravel(plain(answer(X[i : i + 1]))) for i in range(20)])
+    if not np.array_equal(one_by_one, guesses[:20]):
+        return {"form": "other classes when the images come one at a time"}
+    return {"form": "a class for each image", "held-out digits read": _reading(guesses, y)}
+
+
+@cache
+def _held_out() -> tuple[Array, Array]:
+    from dlcourse.data import load_digits
+
+    _, X, _, y = load_digits()
+    return X.astype(np.float64), y
+
+
+def _form(guesses: Any, count: int) -> str:
+    """What is wrong with the form of the classes; empty where nothing is."""
+    if guesses is None:
+        return "None"
+    array = np.asarray(guesses) if isinstance(guesses, np.ndarray | tuple | list | int | float) else None
+    if array is None or array.dtype.kind not in "biuf":
+        return "not an array of numbers"
+    if array.shape != (count,):
+        return {
+            (count, 10): "ten scores for each image",
+            (10,): "one number for each class",
+            (): "a single number",
+        }.get(array.shape, f"an array of shape {array.shape}")
+    if array.dtype.kind == "b" or not np.isin(array, np.arange(10)).all():
+        return "other numbers than the classes 0 to 9"
+    return ""
+
+
+def _reading(guesses: Array, y: Array) -> str:
+    right = float(np.mean(guesses == y))
+    if right >= WANTED:
+        return "at least 93 of 100"
+    if len(np.unique(guesses)) == 1:
+        return "always the same class"
+    if right < NO_BETTER_THAN_GUESSING and _consistent(guesses, y) > 0.8:
+        return "told apart, but under other names"
+    if right < NO_BETTER_THAN_GUESSING:
+        return "no better than guessing"
+    return f"{100 * right:.1f} of 100"
+
+
+def _consistent(guesses: Array, y: Array) -> float:
+    """The share that would be right if each guess stood for the digit that it is mostly given for."""
+    return float(sum(np.bincount(y[guesses == g]).max() for g in np.unique(guesses)) / len(y))
