@@ -46,7 +46,9 @@ def walk_back(root: Node, seed: Array, retain_graph: bool) -> None:
     """Add to every leaf's ``grad`` its gradient, given the root's; free the graph behind unless it is to be kept."""
     pending = {root.number: seed}
     owned: set[int] = set()  # numbers of the pending gradients that no other array shares
-    for node in _newest_first(root):
+    nodes = _by_age(root)
+    while nodes:
+        node = nodes.pop()  # so that its arrays are freed as the walk goes on
         grad = pending.pop(node.number, None)  # None: the rules said that nothing flows here
         if grad is not None and node.rule is None:
             grad = grad if node.number in owned else grad.copy()
@@ -57,8 +59,8 @@ def walk_back(root: Node, seed: Array, retain_graph: bool) -> None:
             node.parents, node.rule = (), freed
 
 
-def _newest_first(root: Node) -> list[Node]:
-    """The root and everything that it was computed from and that needs a gradient."""
+def _by_age(root: Node) -> list[Node]:
+    """Everything that the root was computed from and that needs a gradient, the oldest first, the root last."""
     found = {root.number: root}
     stack = [root]
     while stack:
@@ -72,7 +74,7 @@ def _newest_first(root: Node) -> list[Node]:
             if parent is not None and parent.number not in found:
                 found[parent.number] = parent
                 stack.append(parent)
-    return [found[number] for number in sorted(found, reverse=True)]
+    return [found[number] for number in sorted(found)]
 
 
 def fan_out(rule: Rule, outs: Sequence[Array]) -> tuple[Rule, list[Rule]]:

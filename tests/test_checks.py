@@ -163,12 +163,12 @@ def test_an_input_changed_in_place_is_named():
 def test_a_known_mistake_is_named_where_only_special_inputs_differ():
     found = verdict(lambda x, scale: summed(x, scale) if abs(x).max() < 100 else summed(x, scale) + 1)
     assert found.mistake == "sum-for-mean"
-    assert found.lines[0].startswith("On every ordinary input: ")
+    assert found.lines[0].startswith("On every ordinary input this is so: ")
 
 
 def test_where_only_special_inputs_fail_the_message_says_which():
     found = verdict(lambda x, scale: standardize(x, scale) * (1 if abs(x).max() < 100 else np.inf))
-    assert found.lines[0] == "Right on ordinary inputs, not yet for large entries."
+    assert found.lines[0].startswith("Right on ordinary inputs, not yet for large entries. ")
 
 
 def test_two_mistakes_that_cannot_be_told_apart_are_both_told():
@@ -339,7 +339,7 @@ def both(x, scale):
 @pytest.mark.parametrize(
     ("answer", "mistake", "said"),
     [
-        (lambda x, scale: both(x, scale)[::-1], "parts-exchanged", "exchanged"),
+        (lambda x, scale: both(x, scale)[::-1], "parts-exchanged", "in another order than asked for: (loss, dx)"),
         (lambda x, scale: both(x, scale)[0], "wrong-parts", "(loss, dx)"),
         (lambda x, scale: (both(x, scale)[0], -both(x, scale)[1]), "sign", "`loss` is right, `dx` is not."),
         (lambda x, scale: (both(x, scale)[0], None), "returned-none", "`dx` is None"),

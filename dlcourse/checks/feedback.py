@@ -8,6 +8,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from dlcourse.drivers import Opaque
 
 # JupyterLab's variables follow its theme; what stands after the comma is for everything else that shows HTML.
 PASSED_COLOR, FAILED_COLOR = "var(--jp-success-color1,#2e7d32)", "var(--jp-error-color1,#c62828)"
@@ -103,40 +106,37 @@ class CheckFailed(AssertionError):  # noqa: N818 - it is the learner's check tha
         return [f"✗ {self.verdict.heading} (read the box above)"]
 
 
-def brief(value: Any, width: int = 76) -> str:
-    """A value on one line, or on few: numbers with six digits, long arrays cut in the middle."""
+def brief(value: Any, width: int = 76, digits: int = 5) -> str:
+    """A value on one line, or on few: numbers with some digits, large arrays by their shape and first entries."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits + 1}g}"
     if isinstance(value, np.ndarray):
-        return brief(value.item()) if value.ndim == 0 else _array(value, width)
+        return brief(value.item(), width, digits) if value.ndim == 0 else _array(value, width, digits)
     if isinstance(value, tuple | list):
-        return _clip("(" + ", ".join(brief(item, width) for item in value) + ")", 3 * width)
+        return _clip("(" + ", ".join(brief(item, width, digits) for item in value) + ")", 3 * width)
     if isinstance(value, dict):
-        return _clip("{" + ", ".join(f"{key!r}: {brief(item, width)}" for key, item in value.items()) + "}", 3 * width)
-    if hasattr(value, "type") and not isinstance(value, type):
-        return str(value.type)
+        items = ", ".join(f"{key!r}: {brief(item, width, digits)}" for key, item in value.items())
+        return _clip("{" + items + "}", 3 * width)
+    if isinstance(value, Opaque):
+        return value.type
     return _clip(repr(value), 2 * width)
 
 
-def _array(array: np.ndarray, width: int) -> str:
+def _array(array: NDArray[Any], width: int, digits: int) -> str:
     """Rows side by side where they fit, else one below the other; a large array by its shape and first entries."""
     if array.size > 40:
         first = ", ".join(brief(item) for item in array.ravel()[:4].tolist())
         return f"shape {array.shape}: {first}, ..."
-    flat = _nested(array.tolist())
+    flat = _nested(array.tolist(), digits)
     if len(flat) <= width or array.ndim == 1:
         return flat
-    return "[" + ",\n ".join(_nested(row) for row in array.tolist()) + "]"
+    return "[" + ",\n ".join(_nested(row, digits) for row in array.tolist()) + "]"
 
 
-def _nested(items: Any) -> str:
-    return (
-        "[" + ", ".join(map(_nested, items)) + "]"
-        if isinstance(items, list)
-        else f"{items:.5g}"
-        if isinstance(items, float)
-        else str(items)
-    )
+def _nested(items: Any, digits: int) -> str:
+    if isinstance(items, list):
+        return "[" + ", ".join(_nested(item, digits) for item in items) + "]"
+    return f"{items:.{digits}g}" if isinstance(items, float) else str(items)
 
 
 def _clip(text: str, most: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +39,7 @@ def _blank(value: Any) -> bool:
 
 def named(exercise: Exercise, trials: Sequence[Trial], wrongs: Sequence[Wrong], everywhere: bool = True) -> Finding:
     """One known mistake, or the two that fit equally well."""
-    start = "" if everywhere else "On every ordinary input: "
+    start = "" if everywhere else "On every ordinary input this is so: "
     lines = [start + wrongs[0].message]
     if len(wrongs) > 1:
         joint = "And also: " if exercise.takes_value else "Or, since the result would be the same: "
@@ -52,10 +51,12 @@ def named(exercise: Exercise, trials: Sequence[Trial], wrongs: Sequence[Wrong], 
 
 
 def smallest(trials: Sequence[Trial]) -> Trial:
-    """The trial with the least to read, an ordinary one if there is one."""
+    """The ordinary trial with the least to read; the first where none is ordinary."""
 
     def reading(trial: Trial) -> tuple[bool, int]:
-        return bool(trial.case.label), sum(np.size(a) if isinstance(a, np.ndarray) else 1 for a in trial.case.args)
+        if trial.case.label:
+            return True, 0
+        return False, sum(np.size(a) if isinstance(a, np.ndarray) else 1 for a in trial.case.args)
 
     return min(trials, key=reading)
 
@@ -81,7 +82,7 @@ def with_label(finding: Finding, trials: Sequence[Trial]) -> Finding:
     labels = {trial.case.label for trial in trials if not trial.right}
     if "" in labels:
         return finding
-    return replace(finding, lines=(f"Right on ordinary inputs, not yet for {join(sorted(labels))}.", *finding.lines))
+    return finding.after(f"Right on ordinary inputs, not yet for {join(sorted(labels))}.")
 
 
 # --- exceptions ---------------------------------------------------------------------------------------------------
@@ -123,6 +124,8 @@ def _advice(exercise: Exercise, failure: Failure) -> str:
         return "A function of one number (such as those of `math`) was given an array. What is its NumPy counterpart?"
     if failure.type == "RecursionError":
         return "A function that calls itself goes only about 1,000 levels deep. Can a loop with a list of what is left to do take its place?"
+    if failure.type == "AxisError":
+        return "Which axes does the array still have in this line? A sum without `keepdims` moves those behind it up by one."
     if failure.type == "IndexError":
         return "Which is the last valid index here?"
     return ""
@@ -197,9 +200,9 @@ def _asked_form(exercise: Exercise) -> str:
 def _fact_finding(exercise: Exercise, trial: Trial, fact: str, want: Any, got: Any) -> Finding:
     inputs = table_of(exercise, trial, result=False)
     if isinstance(want, bool):
-        return Finding("fact", (f"Not so yet: {fact}.",), inputs)
+        return Finding("fact", (f"This should be true and is not yet: {fact}.",), inputs)
     if exercise.takes_value:
-        return Finding("fact", (f"Not so yet: {fact}.",), (("yours", brief(got)),))
+        return Finding("fact", (f"This is not right yet: {fact}.",), (("yours", brief(got)),))
     return Finding(
         "fact", (f"Something else than expected: {fact}.",), (*inputs, ("yours", brief(got)), ("expected", brief(want)))
     )

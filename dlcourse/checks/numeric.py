@@ -12,7 +12,8 @@ import numpy as np
 from dlcourse.checks.compare import Tolerance, alike, as_array, close, equal, kinds_agree, parts_of
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.feedback import brief
-from dlcourse.checks.relations import Pair, explain_shape, find_relation
+from dlcourse.checks.misshapen import explain_shape
+from dlcourse.checks.relations import Pair, Relation, find_relation
 from dlcourse.checks.tables import Finding, join, kind_in_words, part_of, split, table_of
 from dlcourse.drivers import Case, Opaque, Outcome, run_case
 
@@ -29,6 +30,9 @@ def numbers(exercise: Exercise, trials: Sequence[Trial], run: Callable[[Case], O
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     if all(equal(trial.expected.value, trial.got.value, tolerance) for trial in wrong):
         return input_mutated(exercise, wrong[0])
+    as_one = list_finding(exercise, trials, tolerance)
+    if as_one:
+        return as_one
     expected_parts = split(exercise, trials[0].expected.value)
     bad = [
         part
@@ -48,7 +52,27 @@ def numbers(exercise: Exercise, trials: Sequence[Trial], run: Callable[[Case], O
     finding = part_finding(exercise, trials, bad[0], run)
     mutated = next((trial for trial in wrong if trial.got.mutated), None)
     also = ("Besides, " + _mutated_names(exercise, mutated) + " was changed in place.",) if mutated else ()
-    return replace(finding, lines=(*intro, *finding.lines, *also))
+    finding = finding.after(*intro)
+    return replace(finding, lines=(*finding.lines, *also))
+
+
+def list_finding(exercise: Exercise, trials: Sequence[Trial], tolerance: Tolerance) -> Finding | None:
+    """A relation over all arrays of a result that is a list of them."""
+    if exercise.returns or not isinstance(trials[0].expected.value, tuple):
+        return None
+    wrong: list[tuple[Trial, Pair]] = []
+    right: list[tuple[Trial, Pair]] = []
+    for trial in trials:
+        wanted = [as_array(part) for part in trial.expected.value]
+        parts = [as_array(part) for part in parts_of(trial.got.value, len(wanted)) or ()]
+        if any(a is None or b is None or a.shape != b.shape for a, b in itertools.zip_longest(wanted, parts)):
+            return None
+        expected, got = (np.concatenate([a.ravel() for a in side if a is not None]) for side in (wanted, parts))
+        pair = Pair(expected, got, dict(zip(exercise.arguments, trial.case.args, strict=False)))
+        fits = equal(trial.expected.value, trial.got.value, tolerance)
+        (right if fits else wrong).append((trial, pair))
+    relation = relation_of(wrong, right, tolerance)
+    return Finding(relation.name, (relation.text,), table_of(exercise, wrong[0][0])) if relation else None
 
 
 def wrong_form(exercise: Exercise, trial: Trial) -> Finding | None:
@@ -85,16 +109,15 @@ def exchanged(exercise: Exercise, trials: Sequence[Trial], parts: Sequence[str],
     """Says so where the parts are right but stand in another order."""
     if not isinstance(trials[0].expected.value, tuple):
         return ""
-    for i in range(len(parts)):
-        for j in range(i + 1, len(parts)):
-            order = list(range(len(parts)))
-            order[i], order[j] = j, i
-            if all(
-                (got := parts_of(trial.got.value, len(parts))) is not None
-                and equal(trial.expected.value, tuple(got[k] for k in order), tolerance)
-                for trial in trials
-            ):
-                return f"The values are right, but `{parts[i]}` and `{parts[j]}` are exchanged: the order is ({', '.join(parts)})."
+    if len(parts) > 4:
+        return ""
+    for order in itertools.permutations(range(len(parts))):
+        if all(
+            (got := parts_of(trial.got.value, len(parts))) is not None
+            and equal(trial.expected.value, tuple(got[k] for k in order), tolerance)
+            for trial in trials
+        ):
+            return f"The values are right, but in another order than asked for: ({', '.join(parts)})."
     return ""
 
 
@@ -102,29 +125,47 @@ def part_finding(exercise: Exercise, trials: Sequence[Trial], part: str, run: Ca
     """What is wrong with one part of the result."""
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     wrong: list[tuple[Trial, Pair]] = []
-    right: list[Pair] = []
+    right: list[tuple[Trial, Pair]] = []
     for trial in trials:
         expected, got = as_array(part_of(exercise, trial.expected, part)), as_array(part_of(exercise, trial.got, part))
         if expected is None or got is None:
             return other_difference(exercise, trial, part)
         pair = Pair(expected, got, dict(zip(exercise.arguments, trial.case.args, strict=False)))
         if equal(part_of(exercise, trial.expected, part), part_of(exercise, trial.got, part), tolerance):
-            right.append(pair)
+            right.append((trial, pair))
         else:
             wrong.append((trial, pair))
-    for trial, pair in wrong:
-        if pair.expected.shape != pair.got.shape:
-            story = explain_shape(pair.expected, pair.got, tolerance)
-            return Finding(story.name, (story.text,), table_of(exercise, trial, part=part))
+    wrong.sort(key=lambda both: bool(both[0].case.label))  # ordinary inputs first
+    misshapen = [(trial, pair) for trial, pair in wrong if pair.expected.shape != pair.got.shape]
+    if misshapen:
+        story = explain_shape([pair for _, pair in misshapen], tolerance)
+        return Finding(story.name, (story.text,), table_of(exercise, misshapen[0][0], part=part))
     for trial, pair in wrong:
         if not kinds_agree(pair.expected, pair.got):
             return wrong_dtype(exercise, trial, pair, part, tolerance)
-    unfinite = next(((t, p) for t, p in wrong if not np.isfinite(p.got.astype(float)).all()), None)
-    relation = find_relation([pair for _, pair in wrong], right, tolerance, finite=unfinite is None)
-    if unfinite and not relation:
-        return not_finite(exercise, *unfinite, part)
+    return values_finding(exercise, trials, part, run, wrong, right)
+
+
+def values_finding(
+    exercise: Exercise,
+    trials: Sequence[Trial],
+    part: str,
+    run: Callable[[Case], Outcome],
+    wrong: Sequence[tuple[Trial, Pair]],
+    right: Sequence[tuple[Trial, Pair]],
+) -> Finding:
+    """What is wrong with numbers of the right shape and dtype; what ordinary inputs show comes first."""
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    ordinary = [both for both in wrong if not both[0].case.label] or wrong
+    relation, start = relation_of(wrong, right, tolerance), ""
+    if not relation and len(ordinary) < len(wrong):
+        relation = relation_of(ordinary, [both for both in right if not both[0].case.label], tolerance)
+        start = "On ordinary inputs, to begin with. "
     if relation:
-        return Finding(relation.name, (relation.text,), table_of(exercise, wrong[0][0], part=part))
+        return Finding(relation.name, (start + relation.text,), table_of(exercise, wrong[0][0], part=part))
+    unfinite = next((both for both in ordinary if not is_finite(both[1])), None)
+    if unfinite:
+        return not_finite(exercise, *unfinite, part)
     swap = swapped_arguments(exercise, trials, part)
     if swap:
         line = f"Your result is what comes out when `{swap[0]}` and `{swap[1]}` are exchanged. Which of them is which?"
@@ -133,7 +174,20 @@ def part_finding(exercise: Exercise, trials: Sequence[Trial], part: str, run: Ca
     if ignored:
         line = f"Your result does not change when `{ignored}` changes. Where should it come in?"
         return Finding("argument-ignored", (line,), table_of(exercise, wrong[0][0], part=part))
-    return first_difference(exercise, *wrong[0], part, tolerance)
+    return first_difference(exercise, *ordinary[0], part, tolerance)
+
+
+def relation_of(
+    wrong: Sequence[tuple[Trial, Pair]], right: Sequence[tuple[Trial, Pair]], tolerance: Tolerance
+) -> Relation | None:
+    """The relation that holds on all the wrong and contradicts none of the right."""
+    pairs = [pair for _, pair in wrong]
+    return find_relation(pairs, [pair for _, pair in right], tolerance, finite=all(map(is_finite, pairs)))
+
+
+def is_finite(pair: Pair) -> bool:
+    """Whether an answer's numbers are all finite."""
+    return bool(np.isfinite(pair.got.astype(float)).all())
 
 
 def wrong_dtype(exercise: Exercise, trial: Trial, pair: Pair, part: str, tolerance: Tolerance) -> Finding:
@@ -191,39 +245,37 @@ def ignored_argument(exercise: Exercise, trials: Sequence[Trial], part: str, run
     """An argument that the answer never looks at although the right result depends on it."""
     if exercise.driver != "call":
         return ""
-    tolerance = Tolerance(exercise.rtol, exercise.atol)
     tried = [trial for trial in trials if not trial.case.label][:2]
     for i, name in enumerate(exercise.arguments[: len(trials[0].case.args)]):
-        verdicts = []
+        changes: list[bool] = []
         for trial in tried:
-            moved = nudged(trial.case, i)
-            if moved is None:
-                break
-            reference = run_case(exercise.driver, exercise.reference, moved, exercise.seconds)
-            if reference.failure or alike(
-                part_of(exercise, reference, part), part_of(exercise, trial.expected, part), tolerance
-            ):
-                break
-            again = run(moved)
-            verdicts.append(
-                not again.failure
-                and alike(part_of(exercise, again, part), part_of(exercise, trial.got, part), tolerance)
-            )
-        if len(verdicts) == len(tried) and verdicts and all(verdicts):
+            for moved in nudged(trial.case, i):
+                reference = run_case(exercise.driver, exercise.reference, moved, exercise.seconds)
+                if reference.failure or _same_part(exercise, reference, trial.expected, part):
+                    continue  # the right result does not change either: this says nothing
+                again = run(moved)
+                changes.append(bool(again.failure) or not _same_part(exercise, again, trial.got, part))
+        if len(changes) >= 4 and not any(changes):
             return name
     return ""
 
 
-def nudged(case: Case, i: int) -> Case | None:
-    """The case with its argument ``i`` changed, where that is a float or an array of floats."""
+def _same_part(exercise: Exercise, a: Outcome, b: Outcome, part: str) -> bool:
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    return alike(part_of(exercise, a, part), part_of(exercise, b, part), tolerance)
+
+
+def nudged(case: Case, i: int) -> list[Case]:
+    """The case with its argument ``i`` changed in several ways, where that is a float or an array of floats."""
     value = case.args[i]
     if isinstance(value, float):
-        other: Any = value * 0.7 + 0.01
+        others: list[Any] = [value * 0.7 + 0.01, value * 1.5, value + 0.2]
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        other = value * 0.7 + np.linspace(0.01, 0.5, value.size).reshape(value.shape)
+        slope = np.linspace(0.01, 0.5, value.size).reshape(value.shape)
+        others = [value * 0.7 + slope, -value, value[::-1] * 1.5 - 3 * slope if value.ndim else value + 1.0]
     else:
-        return None
-    return replace(case, args=(*case.args[:i], other, *case.args[i + 1 :]))
+        return []
+    return [replace(case, args=(*case.args[:i], other, *case.args[i + 1 :])) for other in others]
 
 
 def first_difference(exercise: Exercise, trial: Trial, pair: Pair, part: str, tolerance: Tolerance) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +22,16 @@ LONGEST_INPUT = 150
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found: the name of the mistake or relation, sentences, and a small table."""
+    """What was found: the name of the mistake or relation, sentences (the table stands after the first), a table."""
 
     name: str
     lines: tuple[str, ...]
     table: Table = ()
+
+    def after(self, *introduction: str) -> Finding:
+        """The same finding with sentences before its first one."""
+        first, *rest = self.lines
+        return replace(self, lines=(" ".join((*introduction, first)), *rest))
 
 
 def table_of(exercise: Exercise, trial: Trial, result: bool = True, part: str = "") -> Table:
@@ -43,8 +48,10 @@ def table_of(exercise: Exercise, trial: Trial, result: bool = True, part: str = 
         rows.append(("it printed", printed[0][:80] + (" ..." if len(printed) > 1 else "")))
     if result and not exercise.facts and not trial.got.failure:
         of = f" {part}" if part else ""
-        rows.append((f"your{of}" if part else "yours", brief(part_of(exercise, trial.got, part))))
-        rows.append((f"expected{of}", brief(part_of(exercise, trial.expected, part))))
+        got, expected = part_of(exercise, trial.got, part), part_of(exercise, trial.expected, part)
+        digits = 5 if brief(got) != brief(expected) else 10
+        rows.append((f"your{of}" if part else "yours", brief(got, digits=digits)))
+        rows.append((f"expected{of}", brief(expected, digits=digits)))
     elif result and trial.got.failure:
         rows.append(("yours", f"{trial.got.failure.type}: {trial.got.failure.text}"[:LONGEST_INPUT]))
         if not exercise.facts:
@@ -52,7 +59,9 @@ def table_of(exercise: Exercise, trial: Trial, result: bool = True, part: str = 
     elif result and exercise.facts:
         tolerance = Tolerance(exercise.rtol, exercise.atol)
         for fact, want in trial.expected.value.items():
-            have = trial.got.value.get(fact) if isinstance(trial.got.value, dict) else None
+            if not isinstance(trial.got.value, dict) or fact not in trial.got.value:
+                continue
+            have = trial.got.value[fact]
             if not equal(want, have, tolerance):
                 rows += (
                     [("asked for", fact)]
@@ -74,13 +83,15 @@ def _input(value: Any) -> str:
 
 def _steps(steps: Sequence[Sequence[Any]]) -> str:
     said = []
-    for target, verb, *operands in steps[:8]:
+    for hidden, verb, *operands in steps[:8]:
+        target = hidden.lstrip("_")
+        operands = [operand.lstrip("_") if isinstance(operand, str) else operand for operand in operands]
         if verb == "new":
             said.append(f"{target} = Class({', '.join(map(brief, operands))})")
         elif verb == "get":
             said.append(f"{operands[0]}.{operands[1]}")
         elif verb == "call":
-            said.append(f"{operands[0]}.{operands[1]}()")
+            said.append((f"{target} = " if target else "") + f"{operands[0]}.{operands[1]}()")
         elif verb == "neg":
             said.append(f"{target} = -{operands[0]}")
         elif verb == "chain":

@@ -31,6 +31,7 @@ __all__ = [
     "race_figure",
     "ravine_figure",
     "slope_and_step",
+    "slope_figure",
 ]
 
 Array = np.ndarray
@@ -285,15 +286,17 @@ def _one_slope(weight: float) -> float:
     return float(np.mean((1 / (1 + np.exp(-(weight * x - 0.6))) - y) * x))
 
 
-def slope_and_step() -> w.VBox:
-    """One weight of a neuron on the tumors: its loss, the slope where you stand, and where a few steps lead."""
-    figure, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-    ws = np.linspace(-3, 9, 241)
-    curve = _one_weight(ws)
+class _Slope:
+    """The figure of one weight: its loss, the tangent where you stand, and where a few steps lead."""
 
-    def update(weight: float, lr: float, steps: int) -> str:
+    def __init__(self) -> None:
+        self.figure, self.ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
+
+    def update(self, weight: float, lr: float, steps: int) -> str:
+        """Draw it anew; returns what is seen as a sentence."""
+        ax, ws = self.ax, np.linspace(-3, 9, 241)
         ax.clear()
-        ax.plot(ws, curve, color=BLUE, ls="-", label="loss")
+        ax.plot(ws, _one_weight(ws), color=BLUE, ls="-", label="loss")
         slope, height = _one_slope(weight), float(_one_weight(np.array(weight)))
         ax.plot(ws, height + slope * (ws - weight), color=RED, ls="--", label=f"tangent, slope {slope:+.3f}")
         trail = [weight]
@@ -303,7 +306,7 @@ def slope_and_step() -> w.VBox:
         ax.plot(trail, heights, color=GREEN, ls=":", marker="^", label=f"{steps} steps of gradient descent")
         ax.plot(weight, height, "o", ms=10, mfc="none", mec="k", mew=1.5)
         ax.set(xlabel="weight of the radius", ylabel="cross-entropy (nats)", xlim=(-3, 9), ylim=(0, 2.2))
-        ax.set_title("The step goes against the slope, and shrinks with it")
+        ax.set_title("A step goes against the slope, and is as long as the slope is steep")
         ax.legend(loc="upper right", fontsize=9)
         way = "right" if slope < 0 else "left"
         return (
@@ -311,12 +314,23 @@ def slope_and_step() -> w.VBox:
             f"weight is {trail[-1]:.2f} and the loss {heights[-1]:.3f}."
         )
 
+
+def slope_figure(weight: float, lr: float, steps: int) -> Figure:
+    """The slope explorer's picture for these settings, standing still."""
+    panel = _Slope()
+    panel.update(weight, lr, steps)
+    return panel.figure
+
+
+def slope_and_step() -> w.VBox:
+    """One weight of a neuron on the tumors: its loss, the slope where you stand, and where a few steps lead."""
+    panel = _Slope()
     controls: dict[str, Any] = {
         "weight": w.FloatSlider(value=-2, min=-2.8, max=8.5, step=0.1, description="weight"),
         "lr": w.FloatLogSlider(value=2, min=-1, max=2, step=0.1, description="learning rate"),
         "steps": w.IntSlider(value=6, min=0, max=30, description="steps"),
     }
-    return explore(figure, update, controls)
+    return explore(panel.figure, panel.update, controls)
 
 
 def ravine_figure(lr: float, momentum: float) -> Figure:

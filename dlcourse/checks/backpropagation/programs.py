@@ -70,6 +70,17 @@ def nudged_one_side(f: F, x: Array, eps: float = 1e-5) -> Array:
     return np.array([(f(x + step) - base) / eps for step in steps]).reshape(x.shape)
 
 
+def nudged_below(f: F, x: Array, eps: float = 1e-5) -> Array:
+    base = f(x)
+    steps = eps * np.eye(x.size).reshape(-1, *x.shape)
+    return np.array([(base - f(x - step)) / eps for step in steps]).reshape(x.shape)
+
+
+def nudged_in_proportion(f: F, x: Array, eps: float = 1e-5) -> Array:
+    steps = (np.eye(x.size) * eps * x.ravel()).reshape(-1, *x.shape)
+    return np.array([(f(x + step) - f(x - step)) / (2 * eps) for step in steps]).reshape(x.shape)
+
+
 def nudged_all_at_once(f: F, x: Array, eps: float = 1e-5) -> Array:
     return np.full(x.shape, (f(x + eps) - f(x - eps)) / (2 * eps))
 
@@ -138,6 +149,24 @@ NUMERICAL_GRADIENT = Exercise(
             nudged_one_side,
             "You nudge to one side only, (f(x + eps) - f(x)) / eps, which is off by half the curve's bend times eps. "
             "What happens to that error when the other side is nudged as well?",
+        ),
+        Wrong(
+            "one-sided-below",
+            nudged_below,
+            "You nudge to one side only, (f(x) - f(x - eps)) / eps, which is off by half the curve's bend times eps. "
+            "What happens to that error when the other side is nudged as well?",
+        ),
+        Wrong(
+            "not-divided",
+            lambda f, x, eps=1e-5: 2 * eps * numerical_gradient(f, x, eps),
+            "These are the differences of f, tiny numbers that shrink with eps. A slope is a change per step: "
+            "how long was the step between the two points?",
+        ),
+        Wrong(
+            "nudged-in-proportion",
+            nudged_in_proportion,
+            "Each entry is nudged by eps times itself, and the difference divided by 2·eps, so that every slope is multiplied by its "
+            "entry. By how much should an entry be nudged, whatever it holds?",
         ),
         Wrong(
             "two-forgotten",
@@ -319,6 +348,12 @@ REPAIR_BACKWARD = Exercise(
             "tanh-not-squared",
             program(slope=lambda z, h: 1 - h),
             "The slope of tanh is 1 - h in your program. At h = -0.5 and h = 0.5 the curve is equally steep: what is missing?",
+        ),
+        Wrong(
+            "sigmoid-slope",
+            program(slope=lambda z, h: h * (1 - h)),
+            "The slope h·(1 - h) belongs to the sigmoid. Which function does the forward pass use, and which line of the lesson's "
+            "table is its own?",
         ),
         Wrong(
             "relu-slope",

@@ -32,6 +32,12 @@ def ten_scores(X: Array) -> Array:
     return np.asarray(np.eye(10)[nearest_neighbor(X)])
 
 
+def partly_right(X: Array, shared: float) -> NDArray[np.int64]:
+    """The right classes for a share of the images, chosen by their own pixels; class 3 for the others."""
+    chosen = (np.floor(7919 * X @ np.arange(1.0, 65.0)) % 100) < 100 * shared
+    return np.where(chosen, nearest_neighbor(X), 3)
+
+
 def untrained(X: Array) -> NDArray[np.int64]:
     rng = np.random.default_rng(3)
     return np.asarray((np.tanh(X @ rng.normal(size=(64, 32)) / 8) @ rng.normal(size=(32, 10))).argmax(axis=1))
@@ -63,6 +69,18 @@ ENGINE_TRAINING = Exercise(
             untrained,
             "The classes vary, but they are no better than guesses. Does the loss fall while you train? If it does, were images and "
             "labels shuffled in the same order, and are the trained weights the ones that you read with?",
+        ),
+        Wrong(
+            "half-trained",
+            lambda X: partly_right(X, 0.6),
+            "Your network reads more than guesses, but less than 85 of 100. How does the loss look over the steps: still falling, "
+            "jumping, or stuck? And are the pixels from 0 to 1 where you train, as they are here?",
+        ),
+        Wrong(
+            "nearly-trained",
+            lambda X: partly_right(X, 0.9),
+            "Nearly: between 85 and 93 of 100 are read. Is the loss on the training images still falling when you stop? "
+            "What would a few more rounds, or a larger learning rate, do?",
         ),
         Wrong(
             "other-names",

@@ -105,6 +105,35 @@ class TanhUnsquared(MiniValue):
         return type(self)(out, (self,), lambda grad: (grad * (1 - out),))
 
 
+class TanhSlopeOfSigmoid(MiniValue):
+    def tanh(self) -> MiniValue:
+        out = math.tanh(self.data)
+        return type(self)(out, (self,), lambda grad: (grad * out * (1 - out),))
+
+
+class TanhForgets(MiniValue):
+    def tanh(self) -> MiniValue:
+        return type(self)(math.tanh(self.data))
+
+
+class SumLikeProduct(MiniValue):
+    def __add__(self, other: Any) -> MiniValue:
+        other = self.lift(other)
+        return type(self)(self.data + other.data, (self, other), lambda grad: (grad * self.data, grad * other.data))
+
+
+class FactorLost(MiniValue):
+    def __mul__(self, other: Any) -> MiniValue:
+        if not isinstance(other, MiniValue):
+            return type(self)(self.data * other, (self,), lambda grad: (grad,))
+        return super().__mul__(other)
+
+
+class SeededWithData(MiniValue):
+    def seed(self) -> None:
+        self.grad = self.data
+
+
 class LocalOnly(MiniValue):
     def hand_on(self) -> None:
         if self.rule is not None:
@@ -164,7 +193,7 @@ VALUE = Exercise(
     alternatives=(ValueByBirth, ValueWithClosures),
     driver="script",
     inputs=value_inputs,
-    seconds=1.5,
+    seconds=1,
     wrong=(
         Wrong(
             "overwritten",
@@ -186,8 +215,8 @@ VALUE = Exercise(
         Wrong(
             "seed-missing",
             Unseeded,
-            "All slopes are 0. The backward pass multiplies slopes on the way, starting at the result itself: "
-            "what is the slope of a number with respect to itself?",
+            "Every slope is 0 afterwards. The backward pass starts at the result, with its slope with respect to itself: "
+            "which number is that, and is a slope set back to 0 after it was found?",
         ),
         Wrong(
             "numbers-not-wrapped",
@@ -220,6 +249,36 @@ VALUE = Exercise(
             "The curve is symmetric: what is missing?",
         ),
         Wrong(
+            "tanh-slope-of-sigmoid",
+            TanhSlopeOfSigmoid,
+            "The slope that tanh hands on is out·(1 - out), which belongs to the sigmoid. "
+            "Which line of the lesson's table is tanh's?",
+        ),
+        Wrong(
+            "tanh-forgets",
+            TanhForgets,
+            "Behind a tanh all slopes are missing: its result knows nothing of the value it was made from. "
+            "What do the results of + and × store that this one does not?",
+        ),
+        Wrong(
+            "sum-like-product",
+            SumLikeProduct,
+            "In a sum each operand's slope is multiplied with its own number. If a grows by a little, "
+            "by how much does a + b grow, whatever a is?",
+        ),
+        Wrong(
+            "factor-lost",
+            FactorLost,
+            "With a plain number as a factor, the value's slope passes as if the factor were 1. "
+            "If x grows by 1, by how much does 3·x grow?",
+        ),
+        Wrong(
+            "seed-is-data",
+            SeededWithData,
+            "The backward pass starts with the number in the result instead of its slope, so that all slopes are too large by this "
+            "factor. By how much does L grow when L grows by 1?",
+        ),
+        Wrong(
             "arriving-slope-ignored",
             LocalOnly,
             "Each value hands back its local slope alone, as if the slope that arrived were always 1. "
@@ -229,7 +288,7 @@ VALUE = Exercise(
             "one-step",
             OneStep,
             "Only the direct parents of the result get a slope; what lies behind them stays at 0. "
-            "Who hands the slopes on from there?",
+            "Who hands the slopes on from there, and at which end does the walk begin?",
         ),
         Wrong(
             "shares-handed-on-twice",
