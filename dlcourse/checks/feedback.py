@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from dataclasses import dataclass, field
 from html import escape
@@ -123,12 +124,12 @@ def brief(value: Any, width: int = 76, digits: int = 5) -> str:
 
 
 def _array(array: NDArray[Any], width: int, digits: int) -> str:
-    """Rows side by side where they fit, else one below the other; a large array by its shape and first entries."""
-    if array.size > 40:
+    """Rows one below the other, so that columns can be seen; a large array by its shape and first entries."""
+    flat = _nested(array.tolist(), digits)
+    if array.size > 40 or (len(array) > 5 and len(flat) > 2 * width):
         first = ", ".join(brief(item) for item in array.ravel()[:4].tolist())
         return f"shape {array.shape}: {first}, ..."
-    flat = _nested(array.tolist(), digits)
-    if len(flat) <= width or array.ndim == 1:
+    if array.ndim == 1 or len(array) == 1 or len(array) > 5 or array.shape[-1] == 1:
         return flat
     return "[" + ",\n ".join(_nested(row, digits) for row in array.tolist()) + "]"
 
@@ -144,8 +145,16 @@ def _clip(text: str, most: int) -> str:
 
 
 def source_of(function: Any) -> str:
-    """The source of a right answer, or nothing where there is none to show."""
+    """The source of a right answer without its type annotations, or nothing where there is none to show."""
     try:
-        return inspect.cleandoc("\n" + inspect.getsource(function))
-    except (TypeError, OSError):
+        text = inspect.cleandoc("\n" + inspect.getsource(function))
+        node = ast.parse(text).body[0]
+    except (TypeError, OSError, SyntaxError):
         return ""
+    if not isinstance(node, ast.FunctionDef):
+        return text
+    for argument in ast.walk(node.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    body = text.splitlines()[node.body[0].lineno - 1 :]
+    return "\n".join([f"def {node.name}({ast.unparse(node.args)}):", *body])
