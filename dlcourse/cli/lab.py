@@ -15,6 +15,7 @@ import os
 import platform
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -173,7 +174,8 @@ def _wait_for_address(process: subprocess.Popen[bytes], token: str, page: str) -
     while process.poll() is None:
         for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
             server = _server(path, started)
-            if server and (server.get("token") == token or server.get("pid") == process.pid):
+            ours = server and (server.get("token") == token or server.get("pid") == process.pid)
+            if server and ours and _listens(server):
                 query = f"?token={server['token']}" if server.get("token") else ""
                 return f"{server['url'].rstrip('/')}{page}{query}"
         time.sleep(0.1)
@@ -188,6 +190,18 @@ def _server(path: Path, since: float) -> dict[str, Any] | None:
         return server
     except (OSError, ValueError):  # being written at this moment, or gone again
         return None
+
+
+def _listens(server: dict[str, Any]) -> bool:
+    """Whether the server takes connections: it leaves its file a moment before it listens."""
+    if server.get("sock"):
+        return True
+    host = "127.0.0.1" if server["hostname"] in ("0.0.0.0", "*") else server["hostname"]
+    try:
+        socket.create_connection((host, server["port"]), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

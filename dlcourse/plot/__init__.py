@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 __all__ = ["COLORS", "LINES", "MARKERS", "png", "show", "use_style"]
 
@@ -37,7 +38,7 @@ def use_style() -> None:
             "lines.linewidth": 1.8,
             "legend.frameon": False,
             "image.cmap": "viridis",
-            "axes.prop_cycle": mpl.cycler(color=COLORS) + mpl.cycler(linestyle=LINES),
+            "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=LINES),
         }
     )
 

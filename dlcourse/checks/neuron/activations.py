@@ -36,9 +36,19 @@ def leaky_relu_inputs(rng: np.random.Generator) -> list[Case]:
         Case((rng.normal(size=(2, 3)) * 2, 0.3)),
         Case((rng.normal(size=(2, 3, 4)), 0.05)),
         Case((np.array([-3.0, 0.25, -1.5, 4.0, -0.75]), 0.25)),
+        Case((np.array([2.5, -1.0, 0.5, -3.5]), 0.7)),
         Case((np.array([-4.0, 2.5, -0.3]),), "no slope given"),
+        Case((-5.0,), "no slope given"),
         Case((-1.5, 0.2), "a single number"),
+        Case((1.5, 0.2), "a single number"),
+        Case((rng.normal(size=(1, 3)), 0.15), "an axis of length 1"),
         Case((np.array([0.0, -1.0, 2.0]), 0.2), "z = 0"),
+        Case((0.0, 0.2), "z = 0"),
+        Case((np.array([0.05, -0.05, 0.15, -0.15]), 0.2), "z near 0"),
+        Case((np.array([-2.0, 0.5, -0.25, 3.0]), 0.0), "slope 0"),
+        Case((np.array([-2.0, 0.5, -0.25, 3.0]), 1.0), "slope 1"),
+        Case((np.array([-2.0, -0.5, -3.0]), 0.4), "negative scores only"),
+        Case((np.array([2.0, 0.5, 3.0]), 0.4), "positive scores only"),
         Case((np.array([-1e4, 1e4, -2e3]), 0.02), "large inputs"),
     ]
 
@@ -70,6 +80,12 @@ LEAKY_RELU = Exercise(
             "slope-ignored",
             lambda z, slope=0.01: np.where(np.asarray(z) > 0, z, 0.01 * np.asarray(z)),
             "The negative side always has the slope 0.01, whatever slope is handed in. Where does `slope` come in?",
+        ),
+        Wrong(
+            "slope-0-taken-for-none",
+            lambda z, slope=0.01: leaky_relu(z, slope or 0.01),
+            "Right but for slope 0, where your function uses its default as if no slope had been given: to `or` and "
+            "`if slope`, 0 counts as False. Does a default in the signature need any test in the body?",
         ),
         Wrong(
             "other-default",
@@ -162,7 +178,11 @@ def derivatives_inputs(rng: np.random.Generator) -> list[Case]:
         Case((away_from_zero(4),)),
         Case((away_from_zero(2, 3, 4),)),
         Case((np.array([-0.8]),), "a single entry"),
+        Case((np.array([0.6]),), "a single entry"),
+        Case((away_from_zero(1, 3),), "an axis of length 1"),
+        Case((np.array([0.02, -0.02, 0.001, -0.001]),), "entries near 0"),
         Case((np.array([1e4, -1e4, 800.0, -800.0, 30.0]),), "large scores"),
+        Case((np.array([[-1e4, 1.5], [0.75, -30.0], [-0.5, 1e4]]),), "large scores"),
     ]
 
 

@@ -54,10 +54,18 @@ def neuron_inputs(rng: np.random.Generator) -> list[Case]:
         case(2),
         case(5),
         case(4),
+        Case((np.array([2.0, -1.0, 0.5]), np.array([4.0, -3.5, 1.0]), 0.5)),
+        Case((np.array([2.0, -1.0, 0.5]), np.array([-4.0, 3.5, 1.0]), -1.5)),
         case(1, "a single input"),
+        Case((np.array([1.0, 2.0]), np.array([1.5, -1.0]), 0.5), "a score of exactly 0"),
+        Case((np.zeros(3), np.array([1.0, -2.0, 0.5]), -0.75), "inputs that are all 0"),
         Case((np.array([4000.0, 30.0]), np.array([2.0, -1.5]), -0.5), "a very large score"),
         Case((np.array([4000.0, 30.0]), np.array([-2.0, 1.5]), 0.5), "a very negative score"),
     ]
+
+
+def neuron_by_math(x: Array, w: Array, b: float) -> float:
+    return 1 / (1 + math.exp(-(w @ x + b)))
 
 
 FORWARD = Exercise(
@@ -153,6 +161,12 @@ FORWARD = Exercise(
             "Right for ordinary scores, but for a large one both parts of your fraction overflow, and inf / inf is nan. "
             "Can you write the sigmoid so that the overflow meets only the denominator?",
         ),
+        Wrong(
+            "math-exp-stops",
+            neuron_by_math,
+            "Right for ordinary scores, but at a very negative one `math.exp` stops with an OverflowError, because "
+            "its result is too large for a float. What does `np.exp` give there, and what is 1 divided by that?",
+        ),
     ),
     hints=(
         "Two steps: first one number z out of all inputs, then one number a out of z.",
@@ -184,15 +198,30 @@ def sigmoid_by_branches(z: Any) -> Any:
     return np.exp(z) / (1 + np.exp(z))
 
 
+def sigmoid_by_one_formula(z: Any, positive: bool) -> Any:
+    z = np.asarray(z)
+    return 1 / (1 + np.exp(-z)) if positive else overflowing(z)
+
+
 def sigmoid_inputs(rng: np.random.Generator) -> list[Case]:
+    both = "both ends in one array"
     return [
         Case((np.array([-2.0, 0.5, 3.0]),)),
         Case((rng.normal(size=(2, 3)) * 3,)),
         Case((rng.normal(size=4) * 2,)),
         Case((rng.normal(size=(2, 3, 4)),)),
         Case((0.7,), "a single number"),
+        Case((-1.3,), "a single number"),
+        Case((rng.normal(size=(1, 3)) * 2,), "an axis of length 1"),
+        Case((np.array([-1.0, 0.0, 2.0]),), "z = 0"),
+        Case((0.0,), "z = 0"),
+        Case((1e4,), "very large scores"),
+        Case((-1e4,), "very negative scores"),
         Case((np.array([1e4, 800.0, 40.0, 1.5]),), "very large scores"),
         Case((np.array([-1e4, -800.0, -40.0, -1.5, -0.3]),), "very negative scores"),
+        Case((np.array([-1e4, 0.0, 1e4]),), both),
+        Case((np.array([[1e4, -1e4, 1.0], [0.5, -800.0, -0.5]]),), both),
+        Case((np.array([[-0.5, 800.0], [-1e4, 2.0], [750.0, -750.0]]),), both),
     ]
 
 
@@ -276,6 +305,30 @@ SIGMOID = Exercise(
             sigmoid_by_branches,
             "Your code is right for a single number but stops with a ValueError at an array: `if` wants one yes or no, "
             "and an array has many. Which NumPy tool chooses entry by entry?",
+        ),
+        Wrong(
+            "one-formula-for-the-whole-array",
+            lambda z: sigmoid_by_one_formula(z, bool(np.all(np.asarray(z) >= 0))),
+            "One formula is chosen for the whole array, so a single negative entry brings in the one that overflows "
+            "for large positive ones. How can each entry get the formula that is safe for it?",
+        ),
+        Wrong(
+            "first-entry-chooses",
+            lambda z: sigmoid_by_one_formula(z, bool(np.ravel(z)[0] >= 0)),
+            "The sign of the first entry chooses the formula for the whole array, and where it is negative, large positive "
+            "entries overflow. How can each entry get the formula that is safe for it?",
+        ),
+        Wrong(
+            "zero-left-out",
+            lambda z: np.where(np.asarray(z) == 0, 0.0, expit(z)),
+            "Right everywhere but at z = 0, where 0 comes out: one of your formulas is for z > 0, the other for z < 0. "
+            "Which of them takes care of 0?",
+        ),
+        Wrong(
+            "zero-counted-twice",
+            lambda z: np.where(np.asarray(z) == 0, 1.0, expit(z)),
+            "Right everywhere but at z = 0, where 1 comes out, as if two halves were added. "
+            "Which output lies exactly between the two ends?",
         ),
     ),
     hints=(

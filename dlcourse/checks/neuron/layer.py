@@ -31,14 +31,25 @@ def layer_inputs(rng: np.random.Generator) -> list[Case]:
         return Case((rng.normal(size=(n, d)), rng.normal(size=(o, d)), rng.normal(size=o) + 0.3), label)
 
     large = np.array([[5000.0, -300.0, 20.0], [-5000.0, 300.0, 10.0]])
+    weights = np.array([[1.0, 0.5, -1.0], [2.0, -0.1, 0.3], [0.1, 0.2, 0.3], [1.5, 1.0, 1.0]])
+    biases = np.array([0.1, -0.2, 0.3, -0.4])
     return [
         case(2, 3, 4),
         case(5, 2, 3),
         case(3, 4, 2),
+        case(2, 3, 4),
         case(1, 4, 3, "one example"),
         case(3, 4, 1, "a layer of one neuron"),
-        Case((large, np.array([[1.0, 0.5, -1.0], [2.0, -0.1, 0.3], [0.1, 0.2, 0.3], [1.5, 1.0, 1.0]]),
-              np.array([0.1, -0.2, 0.3, -0.4])), "large scores"),
+        case(4, 1, 3, "a single input"),
+        case(1, 1, 1, "one example, one input and one neuron"),
+        case(4, 3, 3, "as many neurons as inputs"),
+        case(3, 2, 3, "as many neurons as examples"),
+        case(3, 3, 2, "as many examples as inputs"),
+        case(3, 3, 3, "square arrays"),
+        Case((np.array([[1.0, 2.0], [0.0, 0.0], [2.0, -1.0]]), np.array([[0.5, -1.0], [1.0, 1.0], [0.0, 0.0], [1.0, 2.0]]),
+              np.array([0.5, -1.0, 0.0, 0.0])), "scores of exactly 0"),
+        Case((large, weights, biases), "large scores"),
+        Case((large[::-1].copy(), weights, biases), "large scores"),
     ]  # fmt: skip
 
 

@@ -43,15 +43,18 @@ def update_by_augmenting(w: Array, b: float, x: Array, target: int, lr: float) -
 
 def update_inputs(rng: np.random.Generator) -> list[Case]:
     def case(count: int, target: int, mistake: bool, lr: float, label: str = "", by_bias: bool = False) -> Case:
-        """A random example that is a mistake or not; ``by_bias``: without the bias the prediction would turn."""
+        """A random example that is clearly a mistake or not; ``by_bias``: without the bias the prediction would turn."""
         while True:
             w, x, b = rng.normal(size=count), rng.normal(size=count), float(rng.normal() * (2 if by_bias else 0.5))
             z, without = w @ x + b, w @ x
-            clear = np.abs(np.array([z, without, b])).min() > 0.15 and np.abs(x).min() > 0.1
+            clear = abs(z) > 1.2 and min(abs(without), abs(b)) > 0.15 and np.abs(x).min() > 0.1
             if clear and (fires(z) != target) == mistake and ((z > 0) != (without > 0)) == by_bias:
                 return Case((w, b, x, target, lr), label)
 
     right = "an example that it gets right already"
+    zero, low, high = "a score of exactly 0", "a negative score near 0", "a positive score near 0"
+    slanted, inputs = np.array([1.0, -0.5]), np.array([0.5, 1.0])  # the weighted sum is 0
+    steep, long_inputs = np.array([1.0, 1.5, -0.75]), np.array([1.0, 0.5, 1.0])  # it is 1
     return [
         Case((np.array([0.5, -1.0, 0.25]), 0.2, np.array([1.0, 2.0, -0.4]), 1, 0.1)),
         case(2, 0, True, 0.5),
@@ -59,10 +62,25 @@ def update_inputs(rng: np.random.Generator) -> list[Case]:
         case(3, 0, True, 0.05),
         case(3, 1, True, 0.2, by_bias=True),
         case(2, 0, True, 0.7, by_bias=True),
+        Case((steep, 0.5, long_inputs, 0, 1.5)),
+        Case((-steep, -0.5, long_inputs, 1, 2.0)),
         case(3, 1, False, 0.4, right),
         case(4, 0, False, 0.1, right),
         case(2, 1, False, 0.25, right, by_bias=True),
+        Case((steep, 0.5, long_inputs, 1, 1.5), right),
         case(1, 0, True, 0.6, "a single input"),
+        case(1, 1, True, 0.35, "a single input"),
+        Case((np.array([1.0, -1.0]), 0.0, np.array([1.0, 1.0]), 1, 0.5), zero),
+        Case((np.array([1.0, -1.0]), 0.0, np.array([1.0, 1.0]), 0, 0.5), zero),
+        Case((np.array([1.0, 2.0, -0.5]), -1.0, np.array([1.0, 0.5, 2.0]), 1, 0.25), zero),
+        Case((np.array([1.0, 2.0, -0.5]), -1.0, np.array([1.0, 0.5, 2.0]), 0, 0.25), zero),
+        Case((np.zeros(3), 0.0, np.array([1.0, -2.0, 0.5]), 1, 0.3), zero),
+        Case((slanted, -0.25, inputs, 1, 0.5), low),
+        Case((slanted, -0.25, inputs, 0, 0.5), low),
+        Case((slanted, 0.25, inputs, 0, 0.5), high),
+        Case((slanted, 0.25, inputs, 1, 0.5), high),
+        Case((slanted, -0.001, inputs, 1, 0.1), low),
+        Case((slanted, 0.001, inputs, 0, 0.1), high),
     ]
 
 
@@ -75,6 +93,23 @@ def update_in_place(w: Array, b: float, x: Array, target: int, lr: float) -> Any
 def update_deciding_twice(w: Array, b: float, x: Array, target: int, lr: float) -> Any:
     w = w + lr * (target - fires(w @ x + b)) * x
     return w, b + lr * (target - fires(w @ x + b))
+
+
+def update_deciding_twice_bias_first(w: Array, b: float, x: Array, target: int, lr: float) -> Any:
+    b = b + lr * (target - fires(w @ x + b))
+    return w + lr * (target - fires(w @ x + b)) * x, b
+
+
+def update_deciding_at_every_weight(w: Array, b: float, x: Array, target: int, lr: float) -> Any:
+    w = w.copy()
+    for d in range(len(w)):
+        w[d] += lr * (target - fires(w @ x + b)) * x[d]
+    return w, b + lr * (target - fires(w @ x + b))
+
+
+def deciding(fires_at: Any) -> Any:
+    """The right nudge after another decision."""
+    return lambda w, b, x, target, lr: nudged(w, b, x, target - float(fires_at(w @ x + b)), lr)
 
 
 def nudged(w: Array, b: float, x: Array, error: float, lr: float) -> Any:
@@ -151,6 +186,39 @@ UPDATE = Exercise(
             update_deciding_twice,
             "The weights are right, but the bias is nudged by a second decision, made with the new weights, which often finds "
             "nothing wrong any more. When should the output be computed, and how often?",
+        ),
+        Wrong(
+            "decided-twice-bias-first",
+            update_deciding_twice_bias_first,
+            "The bias is right, but the weights are nudged by a second decision, made with the new bias, which often finds "
+            "nothing wrong any more. When should the output be computed, and how often?",
+        ),
+        Wrong(
+            "decided-at-every-weight",
+            update_deciding_at_every_weight,
+            "The neuron decides anew after each weight that you change, so the nudge breaks off as soon as the example has "
+            "come right. When should the output be computed, and how often?",
+        ),
+        Wrong(
+            "zero-score-fires",
+            deciding(lambda z: z >= 0),
+            "Right but for a score of exactly 0, which your neuron takes for a 1. "
+            "In the task, does the neuron say 1 above 0, or at 0 as well?",
+        ),
+        Wrong(
+            "threshold-one-half",
+            deciding(lambda z: z > 0.5),
+            "Your neuron says 1 only where the score is above one half, so small positive scores are decided wrongly. "
+            "One half is the threshold for the output of a sigmoid; which is that for a score?",
+        ),
+        Wrong(
+            "nudged-along-the-weights",
+            lambda w, b, x, target, lr: (
+                w + lr * (target - fires(w @ x + b)) * w,
+                b + lr * (target - fires(w @ x + b)),
+            ),
+            "Each weight is nudged in proportion to itself, so the vector of weights gets longer or shorter but never turns. "
+            "Along which vector does a nudge change the score most?",
         ),
         Wrong(
             "always-upward",

@@ -39,7 +39,7 @@ def letters_of(answer: Any) -> str:
         If it holds anything but the letters A to D.
     """
     if isinstance(answer, dict):
-        answer = [letter for letter, yes in answer.items() if yes is True]
+        answer = [letter for letter, yes in answer.items() if isinstance(yes, int | np.ndarray) and yes]
     text = answer if isinstance(answer, str) else " ".join(answer)
     text = "ABCD" if text.strip().lower() == "all" else text
     letters = re.sub(r"\band\b|[\s,;.&+'\"()\[\]{}]", "", text, flags=re.IGNORECASE).upper()
@@ -82,7 +82,7 @@ SEPARABLE = Exercise(
     hints=(
         "One neuron draws one straight line, at any angle and in any place.",
         "Lay a ruler on the screen. A set is impossible as soon as a circle lies between two squares, or a square within "
-        "a triangle of circles.",
+        "a triangle of circles, or when a line from circle to circle crosses one from square to square.",
         "Stretch a rubber band around each kind. If the two rubber bands do not overlap, a line fits between them; "
         "if they do, none does.",
     ),
@@ -93,7 +93,13 @@ SEPARABLE = Exercise(
 # --- neuron.xor ---------------------------------------------------------------------------------------------------
 
 POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
+WANTED = (0, 1, 1, 0)
 OUTPUTS = "the outputs for (0, 0), (0, 1), (1, 0), (1, 1)"
+# What would make a network right if it were read so; False is said only where it is the reason.
+ROWS = "each row of `W1` belongs to one hidden neuron"
+ABOVE = "a neuron fires only where its score is above 0"
+BIASES = "a bias is added to the score, not taken off it"
+CAUSES = (ROWS, ABOVE, BIASES)
 
 
 def xor_network() -> Any:
@@ -108,25 +114,34 @@ def xor_by_nand() -> Any:
     return np.array([[3.0, 3.0], [-1.0, -1.0]]), np.array([-1.0, 1.5]), np.array([1.0, 1.0]), np.array(-1.5)
 
 
-def outputs_of(W1: Array, b1: Array, w2: Array, b2: Array) -> tuple[int, ...]:
-    """The outputs, 0 or 1, of a network of step neurons on the four points."""
-    hidden = (np.array(POINTS, dtype=float) @ W1.T + b1 > 0).astype(float)
-    return tuple(int(a) for a in hidden @ w2 + b2 > 0)
+def outputs_of(W1: Array, b1: Array, w2: Array, b2: Array, at_zero: bool = False) -> tuple[int, ...]:
+    """The outputs, 0 or 1, of a network of step neurons on the four points; ``at_zero``: they fire at a score of 0 too."""
+
+    def step(z: Array) -> Array:
+        return np.asarray((z > 0) | (at_zero & (z == 0)), dtype=float)
+
+    return tuple(int(a) for a in step(step(np.array(POINTS, dtype=float) @ W1.T + b1) @ w2 + b2))
 
 
 def xor_facts(case: Case, answer: Any) -> dict[str, Any]:
     if not isinstance(answer, tuple) or len(answer) != 4:
         raise ValueError("not four parts")
     W1, b1, w2, b2 = (np.asarray(part, dtype=float) for part in answer)
-    form = {
-        "`W1` has shape (2, 2)": W1.shape == (2, 2),
-        "`b1` has shape (2,)": b1.shape == (2,),
-        "`w2` has shape (2,)": w2.shape == (2,),
-        "`b2` is one number": b2.size == 1,
-        "all weights and biases are finite": all(bool(np.isfinite(part).all()) for part in (W1, b1, w2, b2)),
+    shapes = {"the shape of `W1`": W1.shape, "the shape of `b1`": b1.shape, "the shape of `w2`": w2.shape}
+    form: dict[str, Any] = {**shapes, "`b2` is one number": b2.size == 1}
+    form["all weights and biases are finite"] = all(bool(np.isfinite(part).all()) for part in (W1, b1, w2, b2))
+    right_form = list(form.values()) == [(2, 2), (2,), (2,), True, True]
+    if not right_form:
+        return {**form, **dict.fromkeys(CAUSES, True), OUTPUTS: ()}
+    b2 = b2.reshape(())
+    outputs = outputs_of(W1, b1, w2, b2)
+    read_otherwise = {
+        ROWS: outputs_of(W1.T, b1, w2, b2),
+        ABOVE: outputs_of(W1, b1, w2, b2, at_zero=True),
+        BIASES: outputs_of(W1, -b1, w2, -b2),
     }
-    outputs = outputs_of(W1, b1, w2, b2.reshape(())) if all(form.values()) else ()
-    return {**form, OUTPUTS: outputs}
+    cause = next((name for name in CAUSES if outputs != WANTED == read_otherwise[name]), None)
+    return {**form, **{name: name != cause for name in CAUSES}, OUTPUTS: () if cause else outputs}
 
 
 def one_neuron(w1: float, w2: float, b: float) -> Any:
@@ -135,6 +150,24 @@ def one_neuron(w1: float, w2: float, b: float) -> Any:
 
 
 XOR_WRONG = (
+    Wrong(
+        "rows-and-columns",
+        lambda: (np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([-0.5, -3.5]), np.array([1.0, -1.0]), -0.5),
+        "Your network would be right with the rows and columns of W1 exchanged. "
+        "Do the two weights of one hidden neuron stand in a row of W1 or in a column?",
+    ),
+    Wrong(
+        "zero-score-silent",
+        lambda: (np.ones((2, 2)), np.array([-1.0, -2.0]), np.array([1.0, -1.0]), -1.0),
+        "Your network would be right if a score of exactly 0 fired, but a step neuron fires only above 0. "
+        "Which of your neurons sees a score of exactly 0, and where between two scores would its bias be safe?",
+    ),
+    Wrong(
+        "thresholds-for-biases",
+        lambda: (np.ones((2, 2)), np.array([0.5, 1.5]), np.array([1.0, -1.0]), 0.5),
+        "Your network would be right if each bias were a threshold that the weighted sum has to exceed. "
+        "But a bias is added to that sum: which number added does the same as a threshold?",
+    ),
     Wrong(
         "or",
         one_neuron(1, 1, -0.5),

@@ -30,16 +30,28 @@ def softmax_by_logs(z: Array) -> Array:
     return np.asarray(np.exp(z - np.logaddexp.reduce(z, axis=-1, keepdims=True)))
 
 
+FAR_APART = "scores far apart"
+
+
 def softmax_inputs(rng: np.random.Generator) -> list[Case]:
     return [
         Case((np.array([[0.5, -1.2, 2.0], [1.5, 0.0, -0.3]]),)),
         Case((rng.normal(size=(4, 3)) * 2,)),
         Case((rng.normal(size=(2, 5)) * 3,)),
+        Case((rng.normal(size=(3, 2)),)),
+        Case((rng.normal(size=(2, 5)),)),
         Case((rng.normal(size=(1, 4)),), "one example"),
+        Case((rng.normal(size=(3, 1)),), "one class"),
+        Case((rng.normal(size=(3, 3)) * 2,), "as many examples as classes"),
+        Case((np.array([[2.0, 2.0, 2.0], [0.5, 0.5, -1.0]]),), "equal scores"),
+        Case((np.array([[1001.0, 1002.0, 1003.0], [800.0, 799.0, 801.5]]),), "large scores"),
         Case((rng.normal(size=(3, 4)) + 1e4,), "large scores"),
-        Case((rng.normal(size=(2, 3)) - 1e4,), "very negative scores"),
-        Case((np.array([[-1e4, 1e4, 0.0], [-1e4, -1e4, -1.01e4]]),), "scores far apart"),
-    ]
+        Case((np.array([[-800.0, -799.0, -801.5, -800.5], [-1003.0, -1002.0, -1001.0, -1000.0]]),), "very negative scores"),
+        Case((rng.normal(size=(3, 4)) - 1e4,), "very negative scores"),
+        Case((np.array([[-1e4, 1e4, 0.0], [-1e4, -1e4, -1.01e4]]),), FAR_APART),
+        Case((np.array([[-9e3, -9001.0, -1e4], [9e3, 8999.0, 1e4], [1.0, 0.0, 2.0]]),), FAR_APART),
+        Case((np.array([[400.0, 399.0], [-400.0, -401.0], [0.0, 1.0]]),), FAR_APART),
+    ]  # fmt: skip
 
 
 def softmax_overflowing(z: Array) -> Array:
@@ -64,6 +76,28 @@ def softmax_over_everything(z: Array) -> Array:
 def softmax_one_maximum(z: Array) -> Array:
     e = np.exp(z - z.max())
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def softmax_one_maximum_guarded(z: Array) -> Array:
+    e = np.exp(z - z.max())
+    return np.asarray(e / (e.sum(axis=-1, keepdims=True) + 1e-12))
+
+
+def softmax_columns_shifted(z: Array) -> Array:
+    return softmax_minus(z, z.max(axis=0, keepdims=True))
+
+
+def softmax_divided_by_columns(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=0, keepdims=True))
+
+
+def softmax_shifted_above(z: Array) -> Array:
+    return np.asarray(np.exp(z - z.max(axis=-1, keepdims=True)) / np.exp(z).sum(axis=-1, keepdims=True))
+
+
+def softmax_shifted_below(z: Array) -> Array:
+    return np.asarray(np.exp(z) / np.exp(z - z.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True))
 
 
 def softmax_not_exponentiated(z: Array) -> Array:
@@ -110,6 +144,42 @@ SOFTMAX = Exercise(
             softmax_one_maximum,
             "You subtract the largest score of the whole array from every row. A row far below it becomes all zeros, "
             "and 0 / 0 is nan. Whose maximum should each row subtract?",
+        ),
+        Wrong(
+            "one-maximum-with-a-guard",
+            softmax_one_maximum_guarded,
+            "You subtract the largest score of the whole array from every row, so a row far below it becomes all zeros; "
+            "the nan of 0 / 0 is avoided, but such a row does not sum to 1. Whose maximum should each row subtract?",
+        ),
+        Wrong(
+            "maximum-of-the-first-row",
+            lambda z: softmax_minus(z, z[0].max()),
+            "You subtract the largest score of the first row from every row, so rows far above it overflow, and rows far "
+            "below it become 0 / 0. Whose maximum should each row subtract?",
+        ),
+        Wrong(
+            "maximum-of-each-column",
+            softmax_columns_shifted,
+            "You subtract the largest score of each column, so the scores of one row are shifted by different amounts "
+            "and their differences change. Along which axis is the maximum to be taken?",
+        ),
+        Wrong(
+            "divided-by-column-sums",
+            softmax_divided_by_columns,
+            "The maximum is taken for each row, but then you divide by the sums of the columns. "
+            "Which sum makes a row add up to 1?",
+        ),
+        Wrong(
+            "shift-in-the-numerator-only",
+            softmax_shifted_above,
+            "The largest score is subtracted in the numerator, but the denominator sums exponentials of the scores as "
+            "they came, so the rows do not sum to 1. Why does subtracting leave the quotient alone, if done in both?",
+        ),
+        Wrong(
+            "shift-in-the-denominator-only",
+            softmax_shifted_below,
+            "The largest score is subtracted in the denominator, but the numerator is the exponential of the scores as "
+            "they came, so the rows do not sum to 1. Why does subtracting leave the quotient alone, if done in both?",
         ),
         Wrong(
             "minimum-subtracted",

@@ -24,19 +24,23 @@ def trained(
     y: Array,
     epochs: int,
     lr: float,
-    reset: bool = True,
+    count: str = "epoch",
     bias_step: float = 1.0,
     weight_step: float = 1.0,
     stop: str = "epoch",
     bias_in_score: bool = True,
+    at_zero: float = 0.0,
 ) -> Any:
-    """The program, with each of its possible faults."""
+    """The program, with each of its possible faults; ``count`` says what it counts, ``at_zero`` is its output there."""
     w, b, wrong = np.zeros(X.shape[1]), 0.0, 0
     mistakes: list[int] = []
     for _ in range(epochs):
-        wrong = 0 if reset else wrong
+        wrong = 0 if count == "epoch" else wrong
+        before = wrong
         for x, target in zip(X, y, strict=True):
-            error = target - fires(w @ x + (b if bias_in_score else 0))
+            wrong = 0 if count == "last example" else wrong
+            z = w @ x + (b if bias_in_score else 0)
+            error = target - (fires(z) if z else at_zero)
             if error:
                 w = w + weight_step * lr * error * x
                 b = b + bias_step * lr * error
@@ -44,7 +48,8 @@ def trained(
             if stop == "in the pass" and wrong == 0:
                 break
         mistakes.append(wrong)
-        if wrong == 0 and stop == "epoch":
+        wrong = 0 if count == "reset before the test" else wrong
+        if stop == "epoch" and wrong == (before if count == "running total" else 0):
             break
     return w, float(b), mistakes
 
@@ -108,13 +113,26 @@ def train_inputs(rng: np.random.Generator) -> list[Case]:
             if np.abs(score).min() > 0.1 and 2 < y.sum() < count - 2 and 3 <= len(mistakes) < epochs:
                 return case
 
-    overlap = rng.normal(size=(7, 2)) + 0.3
+    never_at_rest = np.array([[0.0, 1.0], [0.0, 2.0], [2.0, 2.0], [-2.0, -1.0], [-3.0, 1.0], [0.0, 3.0]])
+    kinds = np.array([0.0, 1, 1, 1, 0, 1])  # 3, 5, 4, 2, 5 mistakes
+    slow = np.array([[-1.0, 0.0], [3.0, 1.0], [2.0, -3.0], [3.0, -3.0], [-1.0, 1.0], [-2.0, 0.0]])
+    slow_kinds = np.array([1.0, 0, 0, 0, 0, 1])  # 3, 1, 2, 2, 2, 1, 0 mistakes
+    three = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]])
     return [
         Case((np.array([[1.0, 2.0], [3.0, 0.5], [-0.5, 1.5], [2.0, 2.5], [0.2, -1.0]]), np.array([0.0, 1, 0, 1, 0]), 12, 0.5)),
         separable(8, 2, 60, 0.1),
         separable(9, 3, 60, 0.25),
-        Case((overlap, np.array([0.0, 1, 1, 0, 1, 0, 0]), 4, 0.3), "epochs that run out"),
+        Case((slow, slow_kinds, 20, 0.5)),
+        Case((never_at_rest, kinds, 5, 0.5), "epochs that run out"),
+        Case((slow, slow_kinds, 6, 0.5), "epochs that run out"),
+        Case((slow, slow_kinds, 1, 1.5), "one epoch"),
+        Case((slow, slow_kinds, 7, 0.5), "a first epoch without mistakes that is the last one allowed"),
+        Case((three, np.zeros(3), 4, 0.5), "no mistake from the start"),
+        Case((np.array([[2.0], [-1.0]]), np.array([1.0, 0]), 10, 1.0), "a single input"),
+        Case((three, np.ones(3), 10, 0.25), "targets that are all 1"),
         Case((np.array([[0.7, -1.1, 0.4]]), np.array([1.0]), 5, 0.2), "one example"),
+        Case((np.array([[0.7, -1.1, 0.4]]), np.array([0.0]), 5, 0.2), "one example"),
+        Case((np.array([[1.0, 2.0], [2.0, -0.5]]), np.array([1.0, 0]), 10, 0.5), "as many examples as inputs"),
     ]  # fmt: skip
 
 
@@ -133,7 +151,7 @@ TRAIN = Exercise(
     wrong=(
         Wrong(
             "as-given",
-            lambda X, y, epochs, lr: trained(X, y, epochs, lr, reset=False, bias_step=-1.0),
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="never reset", bias_step=-1.0),
             "This is still the program as it was handed out: it has two faults. Print `mistakes` and compare with the "
             "lesson's run: should these numbers be able to fall?",
         ),
@@ -145,9 +163,33 @@ TRAIN = Exercise(
         ),
         Wrong(
             "count-still-wrong",
-            lambda X, y, epochs, lr: trained(X, y, epochs, lr, reset=False),
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="never reset"),
             "The nudge is mended. One fault is left, in the counting: `mistakes` never falls, so the program never sees an epoch "
             "without any. When does a new count begin?",
+        ),
+        Wrong(
+            "count-of-the-last-example",
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="last example"),
+            "The nudge is mended, but the count starts again at every example, so it covers only the last one of an epoch and "
+            "training stops too early. Which loop is the new count for?",
+        ),
+        Wrong(
+            "count-reset-before-the-test",
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="reset before the test"),
+            "The nudge is mended, but the count is set back to 0 before it is tested, so training always stops after the "
+            "first epoch. What does `wrong == 0` see at that place?",
+        ),
+        Wrong(
+            "running-total",
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="running total"),
+            "It learns and stops rightly, but `mistakes` holds running totals: each entry counts all the epochs before it "
+            "as well. What should the entry of an epoch without mistakes be?",
+        ),
+        Wrong(
+            "zero-score-fires",
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, at_zero=1.0),
+            "A score of exactly 0 is taken for a 1, and with weights and bias 0 that is the score of the very first example. "
+            "What does the task say about a score of exactly 0?",
         ),
         Wrong(
             "both-nudges-wrong",
@@ -157,7 +199,7 @@ TRAIN = Exercise(
         ),
         Wrong(
             "both-nudges-wrong-and-count",
-            lambda X, y, epochs, lr: trained(X, y, epochs, lr, reset=False, bias_step=-1.0, weight_step=-1.0),
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, count="never reset", bias_step=-1.0, weight_step=-1.0),
             "Now weights and bias agree, but both go the wrong way, and the count of mistakes is still not that of one epoch. "
             "Which sign lets the score of a missed 1 go up?",
         ),
