@@ -228,6 +228,13 @@ def test_an_endless_loop_ends_away_from_the_main_thread_too():
     assert found[0].mistake == "timeout"
 
 
+def test_an_answer_that_waits_is_stopped_too():
+    checks._by_id()[EXERCISE.id] = replace(EXERCISE, seconds=0.2)
+    started = time.monotonic()
+    assert verdict(lambda x, scale: time.sleep(30)).mistake == "timeout"
+    assert time.monotonic() - started < 5
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
 def test_ctrl_c_goes_through_and_is_not_taken_for_the_answers_own():
     def answer(x, scale):

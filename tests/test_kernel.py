@@ -13,7 +13,9 @@ from nbclient.util import run_sync
 from nbformat import NotebookNode
 
 from dlcourse import record
-from dlcourse.checks import find
+from dlcourse.checks import TOPICS, catalog, find
+
+ROOT = Path(__file__).resolve().parents[1]
 
 START = "import numpy as np\nfrom dlcourse import check, hint, mine"
 RIGHT = """
@@ -118,7 +120,7 @@ def test_an_endless_loop_ends_in_a_message_that_asks_about_the_loop(kernel):
     kernel.run(ENDLESS)
     started = time.perf_counter()
     text = shown(kernel.run(CHECK))
-    assert time.perf_counter() - started <= 8
+    assert time.perf_counter() - started <= 20  # five seconds of processor time, on a busy machine
     assert "still running after 5 s" in text
     assert "Traceback" not in text
     assert shown(kernel.run("print(1 + 1)")) == "2\n"
@@ -171,6 +173,26 @@ def test_two_kernels_that_record_at_once_lose_nothing(kernel, notebooks, workspa
         for outputs in run_sync(both)():
             assert len(outputs) == 40
     assert record.read(workspace)["neuron.softmax"].attempts == 80
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_what_is_passed_in_a_notebook_lives_on_in_mine(kernel, workspace, topic):
+    path = ROOT / "solutions" / f"{TOPICS[topic]:02d}_{topic}.ipynb"
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            kernel.run(cell.source)
+    asked = [exercise for exercise in catalog() if exercise.topic == topic]
+    assert all(record.read(workspace)[exercise.id].passed for exercise in asked)
+    kernel.restart()
+    kernel.run(START)
+    for exercise in asked:
+        if not exercise.takes_value:
+            said = shown(kernel.run(f"own = mine.{exercise.function}"))
+            assert said == f"mine.{exercise.function}: yours.\n"
+            said = shown(
+                kernel.run(f'from dlcourse.checks import evaluate\nprint(evaluate("{exercise.id}", own).message)')
+            )
+            assert said.startswith("Right"), said
 
 
 def test_hints_go_on_after_a_restart_of_the_kernel(kernel):

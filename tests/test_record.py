@@ -134,6 +134,13 @@ def define(folder, text, name):
     return namespace[name]
 
 
+def test_a_local_variable_named_like_a_global_one_does_not_keep_a_definition_from_being_stored(workspace):
+    from dlcourse.checks.source import definition_of
+
+    text = "e = lambda: 1\n\ndef softmax(z):\n    e = z + 1\n    return e\n"
+    assert definition_of(define(workspace, text, "softmax")).strip() == text.split("\n\n")[1].strip()
+
+
 def fresh_mine(capsys):
     mine._said.clear()
     capsys.readouterr()

@@ -54,6 +54,7 @@ class Exercise:
     seconds : soft limit for one case
     forbid : names that would be a shortcut
     unlocks : what passing opens, in a short sentence
+    blame : parts of the result in the order in which they are computed: where several are wrong, the first is shown
     """
 
     id: str
@@ -76,6 +77,7 @@ class Exercise:
     seconds: float = 5.0
     forbid: tuple[str, ...] = ()
     unlocks: str = ""
+    blame: tuple[str, ...] = ()
 
     @property
     def topic(self) -> str:

@@ -176,19 +176,27 @@ def facts_finding(exercise: Exercise, wrong: Sequence[Trial]) -> Finding:
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     for trial in wrong:
         expected, got = trial.expected.value, trial.got.value
-        if expected.keys() != got.keys():
-            kind = "None: is there a `return`?" if trial.got.value is None else "something of another form."
-            return Finding(
-                "wrong-type",
-                (f"`{exercise.function}` gave {kind}", _asked_form(exercise)),
-                table_of(exercise, trial, result=False),
-            )
+        if not expected.keys() <= got.keys():
+            return other_form(exercise, trial)
         for fact, want in expected.items():
             if not equal(want, got[fact], tolerance):
                 return _fact_finding(exercise, trial, fact, want, got[fact])
     if mutated:
         return input_mutated(exercise, mutated)
     raise RuntimeError(f"{exercise.id}: all facts agree, yet the answer is not right")
+
+
+def other_form(exercise: Exercise, trial: Trial) -> Finding:
+    """A result from which the facts cannot be read."""
+    if exercise.takes_value:
+        line = f"`{exercise.function}` is {kind_in_words(trial.raw)}, which is not the form asked for."
+        return Finding("wrong-type", (line, _asked_form(exercise)), (("yours", brief(trial.raw)),))
+    call = table_of(exercise, trial, result=False)
+    if trial.raw is None:
+        line = "It gave back None. Is there a `return`? Printing a value does not hand it back."
+        return Finding("returned-none", (line,), call)
+    line = f"It gave back {kind_in_words(trial.raw)} of a form that was not asked for."
+    return Finding("wrong-type", (line, _asked_form(exercise)), (*call, ("yours", brief(trial.raw))))
 
 
 def _asked_form(exercise: Exercise) -> str:

@@ -28,6 +28,7 @@ class Trial:
     got: Outcome
     expected: Outcome
     right: bool
+    raw: Any  # the answer's value itself
 
 
 def judge(exercise: Exercise, run: Run, seed: int = 0) -> Verdict:
@@ -56,12 +57,13 @@ def try_all(exercise: Exercise, run: Run, cases: Sequence[Case]) -> list[Trial]:
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     trials = []
     for case in cases:
-        got = with_facts(exercise, case, run(case))
+        raw = run(case)
+        got = with_facts(exercise, case, raw)
         expected = with_facts(exercise, case, run_case(exercise.driver, exercise.reference, case, seconds=60))
         if expected.failure:
             raise RuntimeError(f"{exercise.id}: the reference fails: {expected.failure}")
         right = not got.failure and not got.mutated and equal(expected.value, got.value, tolerance)
-        trials.append(Trial(case, got, expected, right))
+        trials.append(Trial(case, got, expected, right, raw.value))
         if got.failure and got.failure.type in ("TimeLimit", "NotImplementedError"):
             break
     return trials

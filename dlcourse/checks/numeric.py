@@ -33,27 +33,32 @@ def numbers(exercise: Exercise, trials: Sequence[Trial], run: Callable[[Case], O
     as_one = list_finding(exercise, trials, tolerance)
     if as_one:
         return as_one
-    expected_parts = split(exercise, trials[0].expected.value)
-    bad = [
-        part
-        for part in expected_parts
-        if not all(
-            equal(part_of(exercise, t.expected, part), part_of(exercise, t.got, part), tolerance) for t in trials
-        )
-    ]
+    parts = list(dict.fromkeys(part for trial in trials for part in split(exercise, trial.expected.value)))
+    bad = [part for part in parts if not all(part_is_right(exercise, trial, part) for trial in trials)]
+    if not bad:
+        return Finding("different", ("The result differs from what is expected.",), table_of(exercise, wrong[0]))
+    bad.sort(key=lambda part: exercise.blame.index(part) if part in exercise.blame else len(exercise.blame))
     intro: tuple[str, ...] = ()
-    if len(expected_parts) > 1:
-        good = [f"`{part}`" for part in expected_parts if part not in bad]
+    if len(parts) > 1:
+        good = [f"`{part}`" for part in parts if part not in bad]
         intro = (f"{join(good)} {'is' if len(good) == 1 else 'are'} right, `{bad[0]}` is not.",) if good else ()
-        if len(bad) > 1 and (swap := exchanged(exercise, trials, expected_parts, tolerance)):
+        if len(bad) > 1 and (swap := exchanged(exercise, trials, parts, tolerance)):
             return Finding("parts-exchanged", (swap,), table_of(exercise, wrong[0]))
         if len(bad) > 1:
-            intro = (*intro, f"The first that differs is `{bad[0]}`.") if good else (f"Look at `{bad[0]}` first.",)
+            intro = (*intro, f"Look at `{bad[0]}` first.")
     finding = part_finding(exercise, trials, bad[0], run)
     mutated = next((trial for trial in wrong if trial.got.mutated), None)
     also = ("Besides, " + _mutated_names(exercise, mutated) + " was changed in place.",) if mutated else ()
     finding = finding.after(*intro)
     return replace(finding, lines=(*finding.lines, *also))
+
+
+def part_is_right(exercise: Exercise, trial: Trial, part: str) -> bool:
+    """Whether one part of a trial's result is right; a part that this case does not have counts as right."""
+    if part and part not in split(exercise, trial.expected.value):
+        return True
+    tolerance = Tolerance(exercise.rtol, exercise.atol)
+    return equal(part_of(exercise, trial.expected, part), part_of(exercise, trial.got, part), tolerance)
 
 
 def list_finding(exercise: Exercise, trials: Sequence[Trial], tolerance: Tolerance) -> Finding | None:
@@ -127,6 +132,8 @@ def part_finding(exercise: Exercise, trials: Sequence[Trial], part: str, run: Ca
     wrong: list[tuple[Trial, Pair]] = []
     right: list[tuple[Trial, Pair]] = []
     for trial in trials:
+        if part and part not in split(exercise, trial.expected.value):
+            continue
         expected, got = as_array(part_of(exercise, trial.expected, part)), as_array(part_of(exercise, trial.got, part))
         if expected is None or got is None:
             return other_difference(exercise, trial, part)
@@ -160,7 +167,7 @@ def values_finding(
     relation, start = relation_of(wrong, right, tolerance), ""
     if not relation and len(ordinary) < len(wrong):
         relation = relation_of(ordinary, [both for both in right if not both[0].case.label], tolerance)
-        start = "On ordinary inputs, to begin with. "
+        start = "Looking at ordinary inputs only: "
     if relation:
         return Finding(relation.name, (start + relation.text,), table_of(exercise, wrong[0][0], part=part))
     unfinite = next((both for both in ordinary if not is_finite(both[1])), None)
@@ -245,7 +252,7 @@ def ignored_argument(exercise: Exercise, trials: Sequence[Trial], part: str, run
     """An argument that the answer never looks at although the right result depends on it."""
     if exercise.driver != "call":
         return ""
-    tried = [trial for trial in trials if not trial.case.label][:2]
+    tried = [trial for trial in trials if not trial.case.label][:4]
     for i, name in enumerate(exercise.arguments[: len(trials[0].case.args)]):
         changes: list[bool] = []
         for trial in tried:

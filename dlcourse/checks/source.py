@@ -6,6 +6,7 @@ import ast
 import builtins
 import inspect
 import linecache
+import symtable
 import types
 from typing import Any
 
@@ -31,11 +32,11 @@ def _collect(answer: Any) -> str:
     todo = [(getattr(answer, "__name__", ""), answer)]
     while todo:
         name, thing = todo.pop()
-        node, text = _definition(name, thing, namespace)
+        text = _definition(name, thing, namespace)
         if not text:
             return ""
         lines[name] = text
-        for used in sorted(_names_in(node)):
+        for used in sorted(_globals_used_by(text)):
             if used in lines or used in imports or used not in namespace or hasattr(builtins, used):
                 continue
             value = namespace[used]
@@ -59,17 +60,17 @@ def _some_function(answer: Any) -> types.FunctionType | None:
     return None
 
 
-def _definition(name: str, thing: Any, namespace: dict[str, Any]) -> tuple[ast.AST, str]:
+def _definition(name: str, thing: Any, namespace: dict[str, Any]) -> str:
     """The statement that binds ``name`` in the cell or file where ``thing`` was defined."""
     function = _some_function(thing)
     if function is None:
-        return ast.Module([], []), ""
+        return ""
     text = "".join(linecache.getlines(function.__code__.co_filename, namespace))
-    last: tuple[ast.AST, str] = (ast.Module([], []), "")
+    last = ""
     for node in ast.parse(text).body:
         if name in _bound_by(node):
             start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            last = (node, "\n".join(text.splitlines()[start - 1 : node.end_lineno]))
+            last = "\n".join(text.splitlines()[start - 1 : node.end_lineno])
     return last
 
 
@@ -81,8 +82,16 @@ def _bound_by(node: ast.stmt) -> set[str]:
     return set()
 
 
-def _names_in(node: ast.AST) -> set[str]:
-    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+def _globals_used_by(text: str) -> set[str]:
+    """The names that the statement takes from its module; a local variable of the same name does not count."""
+    names: set[str] = set()
+    tables = [symtable.symtable(text, "<definition>", "exec")]
+    while tables:
+        table = tables.pop()
+        at_module = table.get_type() == "module"
+        names |= {s.get_name() for s in table.get_symbols() if (s.is_referenced() if at_module else s.is_global())}
+        tables += table.get_children()
+    return names
 
 
 def _import_of(name: str, value: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -73,10 +75,14 @@ def plain(value: Any) -> Any:
     """
     if value is None or type(value) in (bool, int, float, complex, str):
         return value
+    if type(value) in (Fraction, Decimal):
+        return float(value)
     if isinstance(value, np.generic):
         return np.array(value)
     if isinstance(value, np.ndarray):
         base = np.array(value, copy=True, subok=False)
+        if base.dtype == object and any(type(item) in (Fraction, Decimal) for item in base.ravel().tolist()):
+            return plain(base.tolist())
         return Opaque("an array of objects") if base.dtype == object and not _numeric_objects(base) else base
     if isinstance(value, list | tuple):
         return tuple(plain(item) for item in value)

@@ -20,8 +20,10 @@ AXES = np.array([[0.8, -0.6], [0.6, 0.8]])  # its columns: the direction of the 
 START = AXES @ np.array([-1.0, 0.1])  # (2,): the loss is 1 here
 BUDGET = 80
 GOAL = 1e-6
+NEARLY = 10.0  # a run that ends within this many times the goal is told that it is near
 HARDLY = 0.5  # with less momentum than this no learning rate arrives in time
 MOST_BATCHES = 300  # an endless generator ends here
+MORE_EPOCHS = 32  # enough for every example to come early and late, whatever the seed
 
 
 def ravine_loss(w: Array) -> Array:
@@ -73,7 +75,10 @@ def ravine(settings: Any) -> dict[str, Any] | None:
         return {"fate": "learning rate not positive"}
     if not 0 <= momentum < 1:
         return {"fate": "momentum outside 0 to 1"}
-    if lr * CURVATURES.max() > 2 * (1 + momentum):
+    limit = 2 * (1 + momentum) / CURVATURES.max()
+    if math.isclose(lr, limit, rel_tol=1e-6):
+        return {"fate": "swings for ever"}
+    if lr > limit:
         return {"fate": "ran away"}
     path, losses = roll(lr, momentum)
     fate = _fate(path @ AXES, losses)
@@ -92,6 +97,8 @@ def _fate(along: Array, losses: Array) -> str:
     """How a stable run ended: ``along`` (T, 2) are the distances from the bottom along the floor and across."""
     if losses[-5:].max() <= GOAL:  # there to stay, not passing through
         return "arrived"
+    if losses[-5:].max() <= NEARLY * GOAL:
+        return "nearly arrived"
     last = 0.5 * CURVATURES * (along[-10:] ** 2)  # (10, 2): the loss of the last steps, by direction
     floor, across = last.max(axis=0)
     if across > floor:
@@ -102,15 +109,35 @@ def _fate(along: Array, losses: Array) -> str:
 
 
 def shuffles(answer: Callable[..., Any], *args: Any) -> tuple[Any, ...]:
-    """Four epochs of batches: two in a row, one replayed from the same state of the generator, one from another seed.
+    """Epochs of batches, and at the end whether every batch stayed as it was while the next ones were made.
 
-    The generator is the last argument.
+    The first and the second epoch come one after the other from one generator, the last argument; the third replays the
+    first from the same state, the fourth has another seed, and the rest go on from the second.
     """
     *data, rng = args
     replay, other = copy.deepcopy(rng), np.random.default_rng(987_654)
-    return tuple(_epoch(answer, *data, generator) for generator in (rng, rng, replay, other))
+    epochs, all_kept = [], True
+    for generator in (rng, rng, replay, other, *[rng] * MORE_EPOCHS):
+        epoch, kept = _epoch(answer, *data, generator)
+        epochs.append(epoch)
+        all_kept = all_kept and kept
+        if epoch is None or len(epoch) == MOST_BATCHES:
+            break
+    return (*epochs, all_kept)
 
 
-def _epoch(answer: Callable[..., Any], *args: Any) -> Any:
+def _epoch(answer: Callable[..., Any], *args: Any) -> tuple[Any, bool]:
     made = answer(*args)
-    return None if made is None else [plain(batch) for batch in itertools.islice(iter(made), MOST_BATCHES)]
+    if made is None:
+        return None, True
+    held, copies = [], []
+    for batch in itertools.islice(iter(made), MOST_BATCHES):
+        held.append(batch)
+        copies.append(plain(batch))
+    return copies, all(_same(was, plain(now)) for was, now in zip(copies, held, strict=True))
+
+
+def _same(was: Any, now: Any) -> bool:
+    if isinstance(was, tuple):
+        return isinstance(now, tuple) and len(was) == len(now) and all(map(_same, was, now))
+    return not isinstance(was, np.ndarray) or np.array_equal(was, now)
