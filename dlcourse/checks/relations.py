@@ -282,8 +282,10 @@ def by_sign(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance) 
         bad, good = Counter[str](), Counter[str]()
         for pair in [*wrong, *right]:
             argument = as_array(pair.args.get(name))
-            if argument is None or argument.ndim == 0 or argument.shape != pair.got.shape or argument.dtype.kind != "f":
+            if argument is None or argument.shape != pair.got.shape or argument.dtype.kind != "f":
                 break
+            if argument.ndim == 0:  # one number says too little
+                continue
             fits = close(pair.expected, pair.got, tolerance)
             bad.update(map(sign_of, argument[~fits].tolist()))
             good.update(map(sign_of, argument[fits].tolist()))

@@ -114,7 +114,7 @@ def kind_in_words(value: Any) -> str:
     if isinstance(value, str):
         return "a string"
     if isinstance(value, dict):
-        return "a dict with the keys " + join([repr(key) for key in value])
+        return "a dict with the keys " + join([repr(key) for key in value]) if value else "an empty dict"
     if isinstance(value, tuple):
         return f"{len(value)} values"
     return "None" if value is None else f"a {type(value).__name__}"

@@ -59,7 +59,7 @@ def _real(value: Any) -> Any:
     if isinstance(value, Fn):
         return FUNCTIONS[value.name]
     if isinstance(value, np.ndarray):
-        return value.copy()
+        return value.copy(order="K")  # a transposed array stays one
     if isinstance(value, list | tuple):
         return type(value)(_real(item) for item in value)
     if isinstance(value, dict):

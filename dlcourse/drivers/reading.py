@@ -29,9 +29,20 @@ def reads_digits(answer: Any) -> dict[str, Any]:
     if form:
         return _found(form)
     guesses = np.asarray(guesses).astype(int)
-    one_by_one = np.concatenate([np.ravel(plain(answer(X[i : i + 1]))) for i in range(20)])
-    if not np.array_equal(one_by_one, guesses[:20]):
+    again = plain(answer(kept.copy()))
+    if _form(again, len(y)) or not np.array_equal(np.asarray(again), guesses):
+        return _found("other classes at a second call with the same images")
+    alone = [plain(answer(kept[i : i + 1])) for i in range(20)]
+    form = _form(alone[0], 1)
+    if form:
+        return _found(f"with one image: {form}")
+    if not np.array_equal(np.ravel(alone), guesses[:20]):
         return _found("other classes when the images come one at a time")
+    noise = np.random.default_rng(0).uniform(0.7, 1, (200, kept.shape[1]))
+    for others in (noise, 1 - noise):  # bright and dark company
+        together = plain(answer(np.concatenate([kept[:60], others])))
+        if _form(together, 260) or not np.array_equal(np.asarray(together)[:60], guesses[:60]):
+            return _found("other classes when other images come with them")
     return _found("yes", _reading(guesses, y))
 
 
@@ -58,9 +69,11 @@ def _form(guesses: Any, count: int) -> str:
         return {
             (count, 10): "ten scores for each image",
             (10,): "one number for each class",
-            (): "a single number",
+            (): "a single number, of shape ()",
         }.get(array.shape, f"an array of shape {array.shape}")
-    if array.dtype.kind == "b" or not np.isin(array, np.arange(10)).all():
+    if array.dtype.kind == "b":
+        return "booleans"
+    if not np.isin(array, np.arange(10)).all():
         return "other numbers than the classes 0 to 9"
     return ""
 

@@ -33,3 +33,16 @@ def product_of_sines(x: Array) -> float:
 def weighted_cubes(x: Array) -> float:
     """Σ x_k³ / k."""
     return float(np.sum(x * x * x / _places(x)))
+
+
+@register
+def squared_row_sums(x: Array) -> float:
+    """Σ_i i·(Σ_j j·x_ij)²: rows and columns count differently, so the shape matters."""
+    rows = np.sum(_places(x[0]) * x, axis=1)
+    return float(np.sum(_places(rows) * rows**2))
+
+
+@register
+def fast_waves(x: Array) -> float:
+    """Σ k·sin(100,000·x_k) / 100,000: within 1e-5 it bends so much that the nudge's size shows."""
+    return float(np.sum(_places(x) * np.sin(1e5 * x)) / 1e5)

@@ -204,7 +204,7 @@ def sigmoid_by_one_formula(z: Any, positive: bool) -> Any:
 
 
 def sigmoid_inputs(rng: np.random.Generator) -> list[Case]:
-    both = "both ends in one array"
+    both = "z with both extremes in it"
     return [
         Case((np.array([-2.0, 0.5, 3.0]),)),
         Case((rng.normal(size=(2, 3)) * 3,)),
@@ -222,6 +222,7 @@ def sigmoid_inputs(rng: np.random.Generator) -> list[Case]:
         Case((np.array([-1e4, 0.0, 1e4]),), both),
         Case((np.array([[1e4, -1e4, 1.0], [0.5, -800.0, -0.5]]),), both),
         Case((np.array([[-0.5, 800.0], [-1e4, 2.0], [750.0, -750.0]]),), both),
+        Case((np.array([-0.5, 900.0, -2.0, 1.0, -1.5]),), "z with one large score"),
     ]
 
 
@@ -309,14 +310,14 @@ SIGMOID = Exercise(
         Wrong(
             "one-formula-for-the-whole-array",
             lambda z: sigmoid_by_one_formula(z, bool(np.all(np.asarray(z) >= 0))),
-            "One formula is chosen for the whole array, so a single negative entry brings in the one that overflows "
-            "for large positive ones. How can each entry get the formula that is safe for it?",
+            "One formula is chosen for the whole array, so where negative and large positive entries come together, "
+            "the large ones overflow. How can each entry get the formula that is safe for it?",
         ),
         Wrong(
             "first-entry-chooses",
             lambda z: sigmoid_by_one_formula(z, bool(np.ravel(z)[0] >= 0)),
-            "The sign of the first entry chooses the formula for the whole array, and where it is negative, large positive "
-            "entries overflow. How can each entry get the formula that is safe for it?",
+            "The first entry chooses the formula for the whole array, and where that entry is negative, large positive "
+            "ones overflow. How can each entry get the formula that is safe for it?",
         ),
         Wrong(
             "zero-left-out",

@@ -47,7 +47,7 @@ def update_inputs(rng: np.random.Generator) -> list[Case]:
         while True:
             w, x, b = rng.normal(size=count), rng.normal(size=count), float(rng.normal() * (2 if by_bias else 0.5))
             z, without = w @ x + b, w @ x
-            clear = abs(z) > 1.2 and min(abs(without), abs(b)) > 0.15 and np.abs(x).min() > 0.1
+            clear = abs(z) > 1.2 and np.abs(np.array([without, b])).min() > 0.15 and np.abs(x).min() > 0.1
             if clear and (fires(z) != target) == mistake and ((z > 0) != (without > 0)) == by_bias:
                 return Case((w, b, x, target, lr), label)
 
@@ -62,6 +62,8 @@ def update_inputs(rng: np.random.Generator) -> list[Case]:
         case(3, 0, True, 0.05),
         case(3, 1, True, 0.2, by_bias=True),
         case(2, 0, True, 0.7, by_bias=True),
+        Case((np.array([2.0, -1.5]), -0.5, np.array([2.0, -1.0]), 0, 0.4)),
+        Case((np.array([-2.0, 1.5]), 0.5, np.array([2.0, -1.0]), 1, 0.4)),
         Case((steep, 0.5, long_inputs, 0, 1.5)),
         Case((-steep, -0.5, long_inputs, 1, 2.0)),
         case(3, 1, False, 0.4, right),
@@ -79,6 +81,8 @@ def update_inputs(rng: np.random.Generator) -> list[Case]:
         Case((slanted, -0.25, inputs, 0, 0.5), low),
         Case((slanted, 0.25, inputs, 0, 0.5), high),
         Case((slanted, 0.25, inputs, 1, 0.5), high),
+        Case((slanted, 0.4375, inputs, 0, 0.3), high),
+        Case((slanted, 0.5625, inputs, 0, 0.3), high),
         Case((slanted, -0.001, inputs, 1, 0.1), low),
         Case((slanted, 0.001, inputs, 0, 0.1), high),
     ]
@@ -105,6 +109,10 @@ def update_deciding_at_every_weight(w: Array, b: float, x: Array, target: int, l
     for d in range(len(w)):
         w[d] += lr * (target - fires(w @ x + b)) * x[d]
     return w, b + lr * (target - fires(w @ x + b))
+
+
+def update_deciding_at_weights_only(w: Array, b: float, x: Array, target: int, lr: float) -> Any:
+    return update_deciding_at_every_weight(w, b, x, target, lr)[0], b + lr * (target - fires(w @ x + b))
 
 
 def deciding(fires_at: Any) -> Any:
@@ -200,10 +208,28 @@ UPDATE = Exercise(
             "come right. When should the output be computed, and how often?",
         ),
         Wrong(
+            "decided-at-the-weights-only",
+            update_deciding_at_weights_only,
+            "The bias is right, but the weights are nudged by decisions made anew after each of them, so their nudge breaks "
+            "off as soon as the example has come right. When should the output be computed, and how often?",
+        ),
+        Wrong(
             "zero-score-fires",
             deciding(lambda z: z >= 0),
             "Right but for a score of exactly 0, which your neuron takes for a 1. "
             "In the task, does the neuron say 1 above 0, or at 0 as well?",
+        ),
+        Wrong(
+            "half-at-zero",
+            deciding(lambda z: np.heaviside(z, 0.5)),
+            "Right but for a score of exactly 0, where your neuron answers one half (as `np.heaviside` does if told so) and "
+            "half a nudge comes out. What does the neuron say at 0?",
+        ),
+        Wrong(
+            "sign-function",
+            deciding(np.sign),
+            "Your neuron answers with the sign of its score, so it says -1 where it should say 0: a missed 1 is nudged "
+            "twice as far, and some right answers are nudged too. Which two outputs does the step have?",
         ),
         Wrong(
             "threshold-one-half",

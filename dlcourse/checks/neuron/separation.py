@@ -127,10 +127,11 @@ def xor_facts(case: Case, answer: Any) -> dict[str, Any]:
     if not isinstance(answer, tuple) or len(answer) != 4:
         raise ValueError("not four parts")
     W1, b1, w2, b2 = (np.asarray(part, dtype=float) for part in answer)
-    shapes = {"the shape of `W1`": W1.shape, "the shape of `b1`": b1.shape, "the shape of `w2`": w2.shape}
-    form: dict[str, Any] = {**shapes, "`b2` is one number": b2.size == 1}
+    parts = {"W1": W1, "b1": b1, "w2": w2}
+    form: dict[str, Any] = {f"the shape of `{name}`": str(part.shape) for name, part in parts.items()}
+    form["`b2` is one number"] = b2.size == 1
     form["all weights and biases are finite"] = all(bool(np.isfinite(part).all()) for part in (W1, b1, w2, b2))
-    right_form = list(form.values()) == [(2, 2), (2,), (2,), True, True]
+    right_form = list(form.values()) == ["(2, 2)", "(2,)", "(2,)", True, True]
     if not right_form:
         return {**form, **dict.fromkeys(CAUSES, True), OUTPUTS: ()}
     b2 = b2.reshape(())

@@ -51,6 +51,8 @@ def trained(
         wrong = 0 if count == "reset before the test" else wrong
         if stop == "epoch" and wrong == (before if count == "running total" else 0):
             break
+        if stop == "all right" and not np.any((X @ w + b > 0) != y):
+            break
     return w, float(b), mistakes
 
 
@@ -117,12 +119,14 @@ def train_inputs(rng: np.random.Generator) -> list[Case]:
     kinds = np.array([0.0, 1, 1, 1, 0, 1])  # 3, 5, 4, 2, 5 mistakes
     slow = np.array([[-1.0, 0.0], [3.0, 1.0], [2.0, -3.0], [3.0, -3.0], [-1.0, 1.0], [-2.0, 0.0]])
     slow_kinds = np.array([1.0, 0, 0, 0, 0, 1])  # 3, 1, 2, 2, 2, 1, 0 mistakes
+    slowest = np.array([[-2.0, 1.0], [3.0, 3.0], [1.0, -3.0], [1.0, 0.0], [0.0, -1.0]])
     three = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]])
     return [
         Case((np.array([[1.0, 2.0], [3.0, 0.5], [-0.5, 1.5], [2.0, 2.5], [0.2, -1.0]]), np.array([0.0, 1, 0, 1, 0]), 12, 0.5)),
         separable(8, 2, 60, 0.1),
         separable(9, 3, 60, 0.25),
         Case((slow, slow_kinds, 20, 0.5)),
+        Case((slowest, np.array([0.0, 0, 1, 1, 0]), 40, 0.5)),
         Case((never_at_rest, kinds, 5, 0.5), "epochs that run out"),
         Case((slow, slow_kinds, 6, 0.5), "epochs that run out"),
         Case((slow, slow_kinds, 1, 1.5), "one epoch"),
@@ -225,6 +229,12 @@ TRAIN = Exercise(
             lambda X, y, epochs, lr: without_last_zero(trained(X, y, epochs, lr)),
             "The learning is right, but the epoch without mistakes is not in the list. "
             "Which comes first, noting the count of an epoch or testing whether it is 0?",
+        ),
+        Wrong(
+            "stopped-an-epoch-early",
+            lambda X, y, epochs, lr: trained(X, y, epochs, lr, stop="all right"),
+            "The learning is right, but you test all examples at the end of an epoch and stop as soon as they are right, so "
+            "the epoch without mistakes is not run. Which number in `mistakes` should be the last one?",
         ),
         Wrong(
             "stop-inside-the-pass",
