@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from held_out import HeldOut
 
 from dlcourse.checks import TOPICS, catalog, evaluate
-from held_out import HeldOut
 
 ANSWERS: dict[str, HeldOut] = {
     id: answers

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcourse.drivers.case import plain
+from dlcourse.drivers.case import Opaque, plain
 
 Array = NDArray[Any]
 FORM, READ = "one class from 0 to 9 for each image", "93 of 100 held-out digits are read"
@@ -43,6 +43,10 @@ def reads_digits(answer: Any) -> dict[str, Any]:
         together = plain(answer(np.concatenate([kept[:60], others])))
         if _form(together, 260) or not np.array_equal(np.asarray(together)[:60], guesses[:60]):
             return _found("other classes when other images come with them")
+    dim = 0.6 * kept[:60]
+    apart, together = plain(answer(dim.copy())), plain(answer(np.concatenate([dim, noise])))
+    if _form(apart, 60) or _form(together, 260) or not np.array_equal(np.asarray(together)[:60], np.asarray(apart)):
+        return _found("other classes when other images come with them")
     return _found("yes", _reading(guesses, y))
 
 
@@ -62,7 +66,12 @@ def _form(guesses: Any, count: int) -> str:
     """What is wrong with the form of the classes; empty where nothing is."""
     if guesses is None:
         return "None"
-    array = np.asarray(guesses) if isinstance(guesses, np.ndarray | tuple | list | int | float) else None
+    if isinstance(guesses, Opaque):
+        return guesses.type
+    try:
+        array = np.asarray(guesses) if isinstance(guesses, np.ndarray | tuple | list | int | float) else None
+    except ValueError:  # parts of different lengths
+        return "several results of different lengths"
     if array is None or array.dtype.kind not in "biuf":
         return "not an array of numbers"
     if array.shape != (count,):

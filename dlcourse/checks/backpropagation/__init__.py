@@ -3,8 +3,9 @@
 from dlcourse.checks.backpropagation.arrays import LINEAR_BACKWARD, MATMUL_BACKWARD
 from dlcourse.checks.backpropagation.broadcast import UNBROADCAST
 from dlcourse.checks.backpropagation.graphs import BY_HAND, LOCAL_GRADIENTS
+from dlcourse.checks.backpropagation.nudging import NUMERICAL_GRADIENT
 from dlcourse.checks.backpropagation.order import TOPOLOGICAL_ORDER
-from dlcourse.checks.backpropagation.programs import NUMERICAL_GRADIENT, REPAIR_BACKWARD
+from dlcourse.checks.backpropagation.programs import REPAIR_BACKWARD
 from dlcourse.checks.backpropagation.training import ENGINE_TRAINING
 from dlcourse.checks.backpropagation.value import VALUE
 from dlcourse.checks.exercise import Exercise

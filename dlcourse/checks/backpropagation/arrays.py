@@ -44,6 +44,11 @@ def matmul_inputs(rng: np.random.Generator) -> list[Case]:
         case(3, 4, 2),
         case(1, 4, 3, "a single row"),
         case(4, 1, 3, "a single column of A"),
+        case(4, 3, 1, "a single column of B"),
+        *(
+            case(*nine, "square matrices")
+            for nine in ((2, 2, 2), (3, 3, 3), (2, 3, 3), (3, 3, 2), (3, 2, 3), (2, 2, 4), (4, 2, 4))
+        ),
         case(3, 2, 4, "large numbers", 1e4),
     ]
 
@@ -151,6 +156,12 @@ def linear_inputs(rng: np.random.Generator) -> list[Case]:
         case(4, 3, 2),
         case(1, 4, 3, "one example"),
         case(3, 4, 1, "one output"),
+        case(4, 1, 3, "one input"),
+        case(2, 2, 2, "square matrices"),
+        case(3, 3, 3, "square matrices"),
+        case(4, 3, 3, "as many inputs as outputs"),
+        case(3, 3, 2, "as many examples as inputs"),
+        case(3, 2, 3, "as many examples as outputs"),
         case(3, 2, 5, "large numbers", 1e4),
     ]
 

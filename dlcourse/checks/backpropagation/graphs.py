@@ -28,15 +28,14 @@ def local_gradients(op: str, a: float, b: float) -> Slopes:
 
 
 def local_gradients_from_output(op: str, a: float, b: float) -> Slopes:
-    quotient, power = a / b, abs(a) ** b
-    table = {
-        "add": (1.0, 1.0),
-        "sub": (1.0, -1.0),
-        "mul": (b, a),
-        "div": (1 / b, -quotient / b),
-        "pow": (power * b / a, power * math.log(abs(a))),
+    table: dict[str, Callable[[], Slopes]] = {
+        "add": lambda: (1.0, 1.0),
+        "sub": lambda: (1.0, -1.0),
+        "mul": lambda: (b, a),
+        "div": lambda: (1 / b, -(a / b) / b),
+        "pow": lambda: (a**b * b / a, a**b * math.log(a)),
     }
-    return table[op]
+    return table[op]()
 
 
 def local_gradients_by_match(op: str, a: float, b: float) -> list[float]:
@@ -60,7 +59,15 @@ def local_gradients_inputs(rng: np.random.Generator) -> list[Case]:
     return [
         Case(("mul", 1.5, -0.4)),
         *(Case((op, *pair())) for op in ("add", "sub", "mul", "div", "div")),
-        *(Case(("pow", *numbers)) for numbers in (above, below, pair(0.3, 2.5, False))),
+        Case(("div", 1.2, -2.5)),
+        *(Case(("pow", *numbers)) for numbers in (above, below, [2.2, 0.3], [0.4, -1.6], pair(0.3, 2.5, False))),
+        *(Case((op, 0.0, 2.5), "a = 0") for op in ("add", "sub", "mul", "div")),
+        *(Case((op, -1.5, 0.0), "b = 0") for op in ("add", "sub", "mul")),
+        *(Case((op, -2.0, -2.0), "two equal numbers") for op in ("add", "sub", "mul", "div")),
+        *(Case(("pow", 1.7, whole), "a whole exponent") for whole in (2.0, 3.0, -2.0)),
+        *(Case(("pow", 1.7, small), "the exponents 0 and 1") for small in (0.0, 1.0)),
+        Case(("pow", 1.0, 2.5), "the base 1"),
+        Case(("pow", 1.3, 1.3), "two equal numbers"),
     ]
 
 
@@ -147,6 +154,27 @@ LOCAL_GRADIENTS = Exercise(
             "exp(b · ln a): what stands beside the moving `b` there?",
         ),
         Wrong(
+            "logarithm-to-base-ten",
+            mistaken("pow", lambda a, b: (b * a ** (b - 1), a**b * math.log10(a))),
+            'For "pow", the slope for `b` has the logarithm to the base 10. Which base has a power that is its own slope?',
+        ),
+        Wrong(
+            "logarithm-to-base-two",
+            mistaken("pow", lambda a, b: (b * a ** (b - 1), a**b * math.log2(a))),
+            'For "pow", the slope for `b` has the logarithm to the base 2. Which base has a power that is its own slope?',
+        ),
+        Wrong(
+            "exponent-lowered-in-log-term",
+            mistaken("pow", lambda a, b: (b * a ** (b - 1), a ** (b - 1) * math.log(a))),
+            'For "pow", the exponent was lowered in the slope for `b` too. When only the exponent moves, which power does it multiply?',
+        ),
+        Wrong(
+            "numerator-forgotten",
+            mistaken("div", lambda a, b: (1 / b, -1 / b**2)),
+            'For "div", the slope for `b` is that of 1 / b: `a` does not come in. If `a` is 10 times as large, '
+            "by how much does `a / b` change when `b` moves?",
+        ),
+        Wrong(
             "power-rule-for-exponent",
             mistaken("pow", lambda a, b: (b * a ** (b - 1), a * b ** (a - 1))),
             'For "pow", the power rule was used for `b` as well, with base and exponent exchanged. '
@@ -166,7 +194,12 @@ LOCAL_GRADIENTS = Exercise(
 # --- backpropagation.by_hand --------------------------------------------------------------------------------------
 # a = 2, b = -2.5: u = a·b = -5, v = u + a = -3, L = v² + 5u = -16
 
-RIGHT = {"v": -6.0, "u": -1.0, "a": -3.5, "b": -2.0}
+RIGHT = {"v": -6, "u": -1, "a": -3.5, "b": -2}
+
+U_TOO_EARLY = (
+    "The slope at u is right, but it was handed on to a before it was complete, with one of its two shares only. "
+    "When is the slope of a box that is used twice ready to go on?"
+)
 
 BY_HAND = Exercise(
     id="backpropagation.by_hand",
@@ -182,17 +215,17 @@ BY_HAND = Exercise(
     wrong=(
         Wrong(
             "values-for-slopes",
-            {"v": -3.0, "u": -5.0, "a": 2.0, "b": -2.5},
+            {"v": -3, "u": -5, "a": 2, "b": -2.5},
             "These are the values of the forward pass. How much does L change when each of them changes a little?",
         ),
         Wrong(
             "square-only",
-            {"v": -6.0, "u": -6.0},
+            {"v": -6, "u": -6},
             "The slope at u has only the share that came through v. Where else does an arrow leave the box of u?",
         ),
         Wrong(
             "five-u-only",
-            {"v": -6.0, "u": 5.0},
+            {"v": -6, "u": 5},
             "The slope at u has only the share that came through 5u. Where else does an arrow leave the box of u?",
         ),
         Wrong(
@@ -202,41 +235,63 @@ BY_HAND = Exercise(
         ),
         Wrong(
             "a-through-sum-only",
-            {**RIGHT, "a": -6.0},
+            {**RIGHT, "a": -6},
             "All right but a: it has only the share through the sum v. Which other box was made from a?",
+        ),
+        Wrong("a-before-u-was-complete", {"u": -1, "a": 9}, U_TOO_EARLY),
+        Wrong(
+            "b-before-u-was-complete",
+            {"u": -1, "b": -12},
+            "b got its share while the slope at u was still -6, the part through v alone. What has to be added at u before it is b's turn?",
+        ),
+        Wrong("a-from-five-u-only", {"u": -1, "a": -18.5}, U_TOO_EARLY),
+        Wrong(
+            "b-from-five-u-only",
+            {"u": -1, "b": 10},
+            "b got its share while the slope at u was still 5, the part through 5u alone. What has to be added at u before it is b's turn?",
+        ),
+        Wrong(
+            "value-of-the-square",
+            {"v": 9},
+            "9 is the value of v², not its slope. If v goes from -3 to -2.9, by how much does v² change, and how many times 0.1 is that?",
+        ),
+        Wrong(
+            "text-for-a-number",
+            {"v": "-6"},
+            "The number stands in quotes, and to Python that is text. What is the same entry without quotes?",
         ),
         Wrong(
             "square-from-output",
-            {"v": 18.0, "u": 23.0},
+            {"v": 18},
             "For the square you took twice its output, v². Is the slope of v² written with what goes into the square, "
             "or with what comes out?",
         ),
         Wrong(
             "two-missing",
-            {"v": -3.0, "u": 2.0},
+            {"v": -3},
             "The slope of the square is v in your pass. If v goes from -3 to -2.9, by how much does v² change, "
             "and how many times 0.1 is that?",
         ),
         Wrong(
             "sign-of-square",
-            {"v": 6.0, "u": 11.0},
+            {"v": 6},
             "The slope at v came out positive. v is negative: does its square grow or shrink when v grows?",
         ),
         Wrong(
             "product-not-swapped",
-            {"v": -6.0, "u": -1.0, "a": -8.0, "b": 2.5},
+            {"v": -6, "u": -1, "a": -8, "b": 2.5},
             "In u = a·b each factor was given its own value as local slope. If a grows by a little, "
             "what is that little multiplied with?",
         ),
         Wrong(
             "shares-multiplied",
-            {"v": -6.0, "u": -30.0},
+            {"v": -6, "u": -30},
             "At u the two shares, -6 through v and 5 through 5u, were multiplied. Slopes along one path multiply: "
             "what do slopes of several paths do?",
         ),
         Wrong(
             "a-shares-multiplied",
-            {**RIGHT, "a": -15.0},
+            {**RIGHT, "a": -15},
             "All right but a, where the two shares, 2.5 through u and -6 through v, were multiplied. "
             "Slopes along one path multiply: what do slopes of several paths do?",
         ),

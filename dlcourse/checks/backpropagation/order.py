@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.drivers import Case
+from dlcourse.drivers import Case, Opaque
 
 Parents = dict[str, list[str]]
 
@@ -63,24 +63,60 @@ def order_by_generators(parents: Parents, root: str) -> list[str]:
     return list(order)
 
 
+LIST = "what comes back"
+FOREIGN = "names that are not in this graph, or left from an earlier call"
+MISSING = "names that the root depends on and that are missing"
+STRANGERS = "names that the root does not depend on"
+ROOT = "the root is in it"
+REPEATED = "names that stand more than once"
+LATE = "parents that come after one of their children"
+
+
 def order_facts(case: Case, value: Any) -> dict[str, Any]:
     parents, root = case.args
-    if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
-        return {"the result is a list of names": False}
-    if not set(value) <= parents.keys():
-        return {"the result is a list of names": True, "every name in it is a name of the graph": False}
-    needed = set(order_by_counting(parents, root))
+    kind = form_of(value)
+    facts: dict[str, Any] = dict.fromkeys((LIST, FOREIGN, MISSING, STRANGERS, ROOT, REPEATED, LATE), "not tried")
+    facts[LIST] = kind
+    if kind != "a list of names":
+        return facts
+    needed, given = needed_for(parents, root), set(value)
     place = {name: i for i, name in reversed(list(enumerate(value)))}
-    late = sum(place[p] > place[n] for n in place for p in set(parents[n]) if p in place)
+    late = ((p, n) for n in place for p in parents.get(n, ()) if p in place and place[p] > place[n])
+    pair = next(late, None)
+    whole = f" in {', '.join(value)}" if len(value) < 10 else ""
     return {
-        "the result is a list of names": True,
-        "every name in it is a name of the graph": True,
-        "names that the root depends on and that are missing": len(needed - set(value)),
-        "names that the root does not depend on": len(set(value) - needed),
-        "the root is in it": root in value,
-        "how many names there are": len(value),
-        "parents that come after one of their children": late,
+        LIST: kind,
+        FOREIGN: some(given - parents.keys()),
+        MISSING: some(needed - given),
+        STRANGERS: some((given & parents.keys()) - needed),
+        ROOT: root in given,
+        REPEATED: some({name for name in given if value.count(name) > 1} if len(given) < len(value) else set()),
+        LATE: f"{pair[0]} after {pair[1]}{whole}" if pair else "none",
     }
+
+
+def form_of(value: Any) -> str:
+    if value is None:
+        return "None: is there a return?"
+    if isinstance(value, tuple):
+        return "a list of names" if all(isinstance(name, str) for name in value) else "a list, but not of names"
+    if isinstance(value, Opaque):
+        return value.type
+    return {str: "a single string", np.ndarray: "an array", dict: "a dict"}.get(type(value), "something else")
+
+
+def some(names: set[str]) -> str:
+    first = sorted(names)[:4]
+    return ", ".join(first) + (" ..." if len(names) > 4 else "") if names else "none"
+
+
+def needed_for(parents: Parents, root: str) -> set[str]:
+    needed, todo = {root}, [root]
+    while todo:
+        new = set(parents[todo.pop()]) - needed
+        needed |= new
+        todo += new
+    return needed
 
 
 def order_inputs(rng: np.random.Generator) -> list[Case]:
@@ -88,9 +124,16 @@ def order_inputs(rng: np.random.Generator) -> list[Case]:
     ladder: Parents = {"r0": []}  # every rung is used twice: 2^12 paths
     for i in range(12):
         ladder |= {f"r{i + 1}": [f"s{i}", f"t{i}"], f"s{i}": [f"r{i}"], f"t{i}": [f"r{i}"]}
+    short_and_long: Parents = {"L": ["p", "c"], "p": [], "c": ["b"], "b": ["p"]}
     return [
         Case(({"L": ["u", "v"], "x": [], "u": ["x"], "v": ["u"]}, "L")),
         Case(({"L": ["v", "u"], "w": ["L"], "v": ["u"], "x": [], "y": [], "u": ["x", "x"]}, "L")),
+        Case((short_and_long, "L")),
+        Case(({"L": ["c", "p"], "b": ["q", "p"], "c": ["b"], "p": ["q"], "q": []}, "L")),
+        Case(({"c": ["b"], "b": ["a", "p"], "p": ["a"], "a": [], "L": ["c", "p", "a"]}, "L")),
+        Case(({"f": ["c", "a", "b"], "d": ["f"], "a": [], "b": [], "c": ["e"], "e": ["b"]}, "f")),
+        Case(({"L": ["a", "b", "c", "d", "e"], "e": ["d"], "d": ["c"], "c": ["b"], "b": ["a"], "a": []}, "L")),
+        Case(({"L": ["a", "c", "p"], "a": ["x"], "c": ["y", "x"], "x": ["p"], "y": [], "p": []}, "L")),
         *(Case(random_graph(rng, size)) for size in (6, 9, 14)),
         Case(({"x": [], "y": ["x"]}, "x"), "a root without parents"),
         Case((ladder, "r12"), "a graph with many paths"),
@@ -141,6 +184,44 @@ def order_breadth_first(parents: Parents, root: str) -> list[str]:
     return order[::-1]
 
 
+def order_breadth_first_from_the_right(parents: Parents, root: str) -> list[str]:
+    return order_breadth_first({name: names[::-1] for name, names in parents.items()}, root)
+
+
+def order_by_steps_from_root(parents: Parents, root: str) -> list[str]:
+    steps, queue = {root: 0}, deque([root])
+    while queue:
+        name = queue.popleft()
+        for parent in parents[name]:
+            if parent not in steps:
+                steps[parent] = steps[name] + 1
+                queue.append(parent)
+    return sorted(steps, key=lambda name: -steps[name])
+
+
+def order_depth_first_from_the_left(parents: Parents, root: str) -> list[str]:
+    return order_depth_first({name: names[::-1] for name, names in parents.items()}, root)
+
+
+def order_seen_on_push(parents: Parents, root: str) -> list[str]:
+    order, seen, stack = [], {root}, [(root, False)]
+    while stack:
+        name, done = stack.pop()
+        if done:
+            order.append(name)
+            continue
+        stack.append((name, True))
+        for parent in parents[name]:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append((parent, False))
+    return order
+
+
+def order_of_two_parents(parents: Parents, root: str) -> list[str]:
+    return topological_order({name: [*dict.fromkeys(names)][:2] for name, names in parents.items()}, root)
+
+
 def order_depth_first(parents: Parents, root: str) -> list[str]:
     order, stack, seen = [], [root], set()
     while stack:
@@ -185,6 +266,15 @@ def order_as_given(parents: Parents, root: str) -> list[str]:
     return [name for name in parents if name in needed]
 
 
+LEVELS = (
+    "You walk level by level from the root and turn the list round. A name that is reached by a short and a long way "
+    "is put down at the short one, so that its parents and children can trade places. When is it safe to put a name down?"
+)
+TOO_EARLY = (
+    "A name is put down when it is first reached, and the list is turned round at the end. With two ways to a name that is "
+    "too early. What must have happened to all parents of a name before it is put down?"
+)
+
 TOPOLOGICAL_ORDER = Exercise(
     id="backpropagation.topological_order",
     kind="function",
@@ -213,14 +303,26 @@ TOPOLOGICAL_ORDER = Exercise(
         Wrong(
             "breadth-first",
             order_breadth_first,
-            "You walk level by level from the root and turn the list round. A name that is reached by a short and a long way "
-            "is put down at the short one, so that its parents and children can trade places. When is it safe to put a name down?",
+            LEVELS,
         ),
         Wrong(
             "depth-first-too-early",
             order_depth_first,
-            "A name is put down when it is first reached, and the list is turned round at the end. With two ways to a name that is "
-            "too early. What must have happened to all parents of a name before it is put down?",
+            TOO_EARLY,
+        ),
+        Wrong("breadth-first-from-the-right", order_breadth_first_from_the_right, LEVELS),
+        Wrong("shortest-way", order_by_steps_from_root, LEVELS),
+        Wrong("depth-first-too-early-from-the-left", order_depth_first_from_the_left, TOO_EARLY),
+        Wrong(
+            "seen-too-early",
+            order_seen_on_push,
+            "A name is marked as seen when it is noted down to do, long before its turn. When another child needs it sooner, it is "
+            "skipped there and comes after that child. At which moment may a name be marked as seen?",
+        ),
+        Wrong(
+            "two-parents-only",
+            order_of_two_parents,
+            "Only two parents of a name are followed; a name may have three or more. What in your code counts on two?",
         ),
         Wrong(
             "names-repeated",

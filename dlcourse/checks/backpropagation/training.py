@@ -28,6 +28,9 @@ def nearest_neighbor(X: Array) -> NDArray[np.int64]:
     return np.asarray(classes[distances.argmin(axis=1)])
 
 
+PIXEL_MEAN, PIXEL_STD = 0.305, 0.376  # of the training images, about
+
+
 def ten_scores(X: Array) -> Array:
     return np.asarray(np.eye(10)[nearest_neighbor(X)])
 
@@ -108,6 +111,29 @@ ENGINE_TRAINING = Exercise(
             lambda X: nearest_neighbor(X - X.mean(axis=0)),
             "One at a time the images get other classes than all together. Something is computed from the images that happen to come "
             "in at once: which number should have been kept from training?",
+        ),
+        Wrong(
+            "scaled-by-the-batch",
+            lambda X: nearest_neighbor((X - X.mean()) / X.std() * PIXEL_STD + PIXEL_MEAN),
+            "In the company of bright or dark images, an image gets another class. Something is computed from all the images that "
+            "happen to come in at once: which numbers should have been kept from training?",
+        ),
+        Wrong(
+            "new-weights-at-each-call",
+            lambda X: np.where(np.random.default_rng().random(len(X)) < 0.5, nearest_neighbor(X), 3),
+            "The same images get other classes at a second call. Are weights drawn, or is something trained, inside the function? "
+            "Which numbers should be the same at each call?",
+        ),
+        Wrong(
+            "one-image-squeezed",
+            lambda X: np.squeeze(nearest_neighbor(X)),
+            "For one image, X of shape (1, 64), your function hands back an array of shape (), not (1,). "
+            "Which step drops an axis of length 1 (`squeeze`, `int`, `[0]`), and is it needed?",
+        ),
+        Wrong(
+            "booleans",
+            lambda X: nearest_neighbor(X) == 1,
+            "You hand back booleans, one for each image. Which line asks a question where a class is wanted?",
         ),
         Wrong(
             "pixels-changed",

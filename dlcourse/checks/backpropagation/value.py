@@ -1,22 +1,53 @@
-"""The exercise that asks for a scalar engine: scripts that try one, and engines with one mistake each."""
+"""The exercise that asks for a scalar engine: scripts that try one, and what the wrong ones get to hear."""
 
-# ruff: noqa: D101, D102 (each class is a wrong answer, named below)
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import numpy as np
 
 from dlcourse.checks.backpropagation.engine import MiniValue, ValueByBirth, ValueWithClosures
+from dlcourse.checks.backpropagation.faulty_engines import (
+    AddsInPlace,
+    AllReset,
+    CountsDeadBranches,
+    EveryPath,
+    FactorLost,
+    GlobalTape,
+    InnerGradsCleared,
+    IntsNotLifted,
+    LeftOnly,
+    LevelByLevel,
+    LocalOnly,
+    NoReflected,
+    NotSwapped,
+    NumbersNotLifted,
+    OneStep,
+    Overwriting,
+    ParentsOnce,
+    Recursive,
+    RootWithoutGrad,
+    SeededWithData,
+    SquareSpecial,
+    SumLikeProduct,
+    TanhAlone,
+    TanhForgets,
+    TanhFromInput,
+    TanhSlopeOfSigmoid,
+    TanhUnsquared,
+    Unseeded,
+    WholeGradByQueue,
+    WholeGradByStack,
+    WholeGradEveryVisit,
+    WholeGradOneByOne,
+    ZeroTakenForNothing,
+)
 from dlcourse.checks.exercise import Exercise, Wrong
 from dlcourse.drivers import Case
 
-# --- cases --------------------------------------------------------------------------------------------------------
 
-
-def steps(start: dict[str, float], *operations: list[Any], grads: str = "ab", root: str = "L") -> tuple[list[Any]]:
+def steps(start: dict[str, float], *operations: list[Any], grads: str = "abL", root: str = "L") -> tuple[list[Any]]:
     """Make values, compute, call backward on the root, and read the root's number and some slopes."""
     made = [[name, "new", number] for name, number in start.items()]
     read = [[f"{name}.grad", "get", name, "grad"] for name in grads]
@@ -27,20 +58,41 @@ def steps(start: dict[str, float], *operations: list[Any], grads: str = "ab", ro
 def value_inputs(rng: np.random.Generator) -> list[Case]:
     a, b, c = (round(float(n), 2) for n in rng.uniform(0.3, 0.9, 3) * rng.choice([-1, 1], 3) + 0.05)
     start = {"a": a, "b": b}
-    product, total = ["p", "*", "a", "b"], ["s", "+", "a", "b"]
+    product, total, bent = ["p", "*", "a", "b"], ["s", "+", "a", "b"], ["_t", "call", "p", "tanh"]
     return [
         Case(steps({"a": 1.5, "b": -0.4}, ["L", "*", "a", "b"])),
-        Case(steps({**start, "c": c}, product, ["L", "+", "p", "c"], grads="abcp")),
-        Case(steps(start, ["_", "call", "a", "tanh"], product, ["_t", "call", "p", "tanh"], ["L", "*", "_t", "a"])),
-        Case(steps(start, total, ["L", "*", "s", "a"], grads="abs")),
-        Case(steps(start, product, ["_t", "call", "p", "tanh"], ["L", "*", "p", "_t"], grads="abp")),
-        Case(steps(start, product, ["_t", "call", "p", "tanh"], ["q", "+", "_t", "b"], ["L", "*", "q", "p"], grads="abpq")),
+        Case(steps({**start, "c": c}, product, ["L", "+", "p", "c"], grads="abcpL")),
+        Case(steps(start, ["_", "call", "a", "tanh"], product, bent, ["L", "*", "_t", "a"])),
+        Case(steps(start, total, ["L", "*", "s", "a"], grads="absL")),
+        Case(steps(start, product, bent, ["L", "*", "p", "_t"], grads="abp")),
+        Case(steps(start, product, bent, ["q", "+", "_t", "b"], ["L", "*", "q", "p"], grads="abpq")),
+        Case(steps({"a": 0.7, "b": -0.6}, product, bent, ["q", "*", "p", "_t"], ["r", "+", "q", "p"], ["L", "*", "r", "_t"], grads="abpqr")),
         Case(steps(start, ["d", "*", "a", 3.0], ["e", "+", "d", 0.7], ["L", "*", "e", "b"], grads="abde")),
+        Case(steps(start, ["d", "*", "a", 3], ["e", "+", "d", -2], ["L", "*", "e", "b"], grads="abde")),
         Case(steps(start, ["d", "*", 3.0, "a"], ["e", "+", 0.7, "d"], ["L", "*", "e", "b"], grads="abde"), "a number on the left"),
+        Case(steps(start, ["d", "*", 3, "a"], ["e", "+", 2, "d"], ["L", "*", "e", "b"], grads="abde"), "a whole number on the left"),
+        Case(steps({"a": 3.0}, ["L", "*", "a", "a"], grads="aL"), "a value times itself"),
+        Case(steps({"a": -1.5}, ["q", "*", "a", "a"], ["L", "*", "q", "q"], grads="aqL"), "a value times itself"),
+        Case(steps({"a": 3.0}, ["L", "+", "a", "a"], grads="aL"), "a value plus itself"),
+        Case(steps({"a": 2.0}, ["x", "+", "a", 1], ["L", "*", "x", "a"], ["a.data", "get", "a", "data"], grads="ax"), "a value that is used again after + 1"),
+        Case(steps({"a": 2.0}, ["x", "*", "a", 3], ["L", "*", "x", "a"], ["a.data", "get", "a", "data"], grads="ax"), "a value that is used again after * 3"),
+        Case(steps({"a": 2.0, "b": 3.0}, ["d", "*", "a", 0], ["e", "*", 0.0, "b"], ["f", "+", "d", "e"], ["g", "+", "f", 0], ["L", "+", "g", "a"], grads="abde"), "the number 0 as an operand"),
+        Case(steps({"a": 0.0, "b": 2.0}, product, ["L", "+", "p", "a"], grads="abp"), "a value that is 0"),
+        Case(steps({"a": 2.0}, grads="a", root="a"), "backward called on an input"),
+        Case(steps({"a": 2.0, "b": 3.0}, product, bent, ["q", "*", "p", "p"], ["L", "+", "q", "a"], grads="abpq"), "a result that is not used further"),
+        Case(two_graphs(), "a second graph"),
+        Case(steps({"a": 20.0, "b": -20.0}, ["_t", "call", "a", "tanh"], ["_s", "call", "b", "tanh"], ["L", "*", "_t", "_s"]), "tanh far from 0"),
         Case(steps({**start, "c": c}, product, ["L", "+", "p", "a"], ["x", "*", "L", "c"], grads="abcx"), "a value that L does not depend on"),
         Case(steps(start, total, *doublings("s", 40), grads="ab"), "many paths"),
         Case(steps(start, ["L", "chain", "a", "+", 0.5, 2500], grads="a"), "a chain of 2,500 additions"),
     ]  # fmt: skip
+
+
+def two_graphs() -> tuple[list[Any]]:
+    """One graph made and walked, then another; nothing in the first may change."""
+    (first,) = steps({"a": 2.0, "b": 3.0}, ["p", "*", "a", "b"], ["L", "*", "p", "a"], grads="")
+    (second,) = steps({"c": 5.0}, ["M", "*", "c", "c"], grads="c", root="M")
+    return ([*first, *second, *([f"{name}.grad", "get", name, "grad"] for name in "abpLM")],)
 
 
 def doublings(name: str, times: int) -> list[list[Any]]:
@@ -48,138 +100,10 @@ def doublings(name: str, times: int) -> list[list[Any]]:
     return [[new, "+", old, old] for old, new in itertools.pairwise(names)]
 
 
-# --- wrong answers ------------------------------------------------------------------------------------------------
-
-
-class Overwriting(MiniValue):
-    def hand_on(self) -> None:
-        if self.rule is not None:
-            for parent, grad in zip(self.parents, self.rule(self.grad), strict=True):
-                parent.grad = grad
-
-
-class LevelByLevel(MiniValue):
-    def order(self) -> list[MiniValue]:
-        found: dict[MiniValue, None] = {self: None}
-        todo: list[MiniValue] = [self]
-        for value in todo:
-            new = {parent: None for parent in value.parents if parent not in found}
-            found |= new
-            todo += new
-        return todo[::-1]
-
-
-class LeftOnly(MiniValue):
-    def hand_on(self) -> None:
-        if self.rule is not None:
-            self.parents[0].grad += self.rule(self.grad)[0]
-
-
-class Unseeded(MiniValue):
-    def seed(self) -> None: ...
-
-
-class NumbersNotLifted(MiniValue):
-    def lift(self, other: Any) -> MiniValue:
-        return other  # type: ignore[no-any-return]
-
-
-class NoReflected(MiniValue):
-    __radd__ = __rmul__ = None  # type: ignore[assignment]
-
-
-class NotSwapped(MiniValue):
-    def __mul__(self, other: Any) -> MiniValue:
-        other = self.lift(other)
-        return type(self)(self.data * other.data, (self, other), lambda grad: (grad * self.data, grad * other.data))
-
-
-class TanhFromInput(MiniValue):
-    def tanh(self) -> MiniValue:
-        return type(self)(math.tanh(self.data), (self,), lambda grad: (grad * (1 - self.data**2),))
-
-
-class TanhUnsquared(MiniValue):
-    def tanh(self) -> MiniValue:
-        out = math.tanh(self.data)
-        return type(self)(out, (self,), lambda grad: (grad * (1 - out),))
-
-
-class TanhSlopeOfSigmoid(MiniValue):
-    def tanh(self) -> MiniValue:
-        out = math.tanh(self.data)
-        return type(self)(out, (self,), lambda grad: (grad * out * (1 - out),))
-
-
-class TanhForgets(MiniValue):
-    def tanh(self) -> MiniValue:
-        return type(self)(math.tanh(self.data))
-
-
-class SumLikeProduct(MiniValue):
-    def __add__(self, other: Any) -> MiniValue:
-        other = self.lift(other)
-        return type(self)(self.data + other.data, (self, other), lambda grad: (grad * self.data, grad * other.data))
-
-
-class FactorLost(MiniValue):
-    def __mul__(self, other: Any) -> MiniValue:
-        if not isinstance(other, MiniValue):
-            return type(self)(self.data * other, (self,), lambda grad: (grad,))
-        return super().__mul__(other)
-
-
-class SeededWithData(MiniValue):
-    def seed(self) -> None:
-        self.grad = self.data
-
-
-class LocalOnly(MiniValue):
-    def hand_on(self) -> None:
-        if self.rule is not None:
-            for parent, grad in zip(self.parents, self.rule(1.0), strict=True):
-                parent.grad += grad
-
-
-class OneStep(MiniValue):
-    def backward(self) -> None:
-        self.seed()
-        self.hand_on()
-
-
-class Recursive(MiniValue):
-    def order(self) -> list[MiniValue]:
-        order: list[MiniValue] = []
-        seen: set[int] = set()
-
-        def visit(value: MiniValue) -> None:
-            if id(value) not in seen:
-                seen.add(id(value))
-                for parent in value.parents:
-                    visit(parent)
-                order.append(value)
-
-        visit(self)
-        return order
-
-
-class EveryPath(MiniValue):
-    def backward(self, grad: float = 1.0) -> None:
-        self.grad += grad
-        if self.rule is not None:
-            for parent, part in zip(self.parents, self.rule(grad), strict=True):
-                parent.backward(part)  # type: ignore[call-arg]
-
-
-class FullGradEveryPath(MiniValue):
-    def backward(self) -> None:
-        if self.grad == 0.0:
-            self.grad = 1.0
-        self.hand_on()
-        for parent in self.parents:
-            if parent.rule is not None:
-                parent.backward()
-
+HANDED_ON_TWICE = (
+    "A value that is reached by two ways hands on all it has each time it is reached, so that the first share goes on twice. "
+    "How often should a value hand on, and when?"
+)
 
 VALUE = Exercise(
     id="backpropagation.value",
@@ -290,11 +214,75 @@ VALUE = Exercise(
             "Only the direct parents of the result get a slope; what lies behind them stays at 0. "
             "Who hands the slopes on from there, and at which end does the walk begin?",
         ),
+        Wrong("shares-handed-on-twice", WholeGradEveryVisit, HANDED_ON_TWICE),
+        Wrong("shares-handed-on-twice-by-stack", WholeGradByStack, HANDED_ON_TWICE),
+        Wrong("shares-handed-on-twice-by-queue", WholeGradByQueue, HANDED_ON_TWICE),
+        Wrong("shares-handed-on-twice-in-turn", WholeGradOneByOne, HANDED_ON_TWICE),
         Wrong(
-            "shares-handed-on-twice",
-            FullGradEveryPath,
-            "A value that is reached by two ways hands on all it has each time it is reached, so that the first share goes on twice. "
-            "How often should a value hand on, and when?",
+            "whole-numbers-not-wrapped",
+            IntsNotLifted,
+            "A float as the other operand works, a whole number such as 3 does not: an int is not a float to `isinstance`. "
+            "What does your code do with an operand that is neither a MiniValue nor a float?",
+        ),
+        Wrong(
+            "tanh-arriving-slope-ignored",
+            TanhAlone,
+            "tanh hands back its local slope alone, so that whatever arrives from above is lost there; + and × are right. "
+            "What do their rules multiply with that this one does not?",
+        ),
+        Wrong(
+            "same-operand-once",
+            ParentsOnce,
+            "Where both operands are the same value, as in x·x or y + y, only one of the two shares arrives. "
+            "What does a dict or a set do with a parent that comes twice?",
+        ),
+        Wrong(
+            "square-special-rule",
+            SquareSpecial,
+            "A value times itself has a rule of its own in your class, and it hands back twice the slope that arrives, whatever the value. "
+            "How steep is x² at 3? And is a rule of its own needed?",
+        ),
+        Wrong(
+            "result-without-slope",
+            RootWithoutGrad,
+            "All slopes are right but one: `.grad` of the result itself is 0 afterwards. How fast does L grow with L, "
+            "and where is this number written down?",
+        ),
+        Wrong(
+            "inner-slopes-cleared",
+            InnerGradsCleared,
+            "The inputs have the right slopes, but those of the values between are 0 afterwards. "
+            "When a value has handed its slope on, does somebody still want to read it?",
+        ),
+        Wrong(
+            "changed-in-place",
+            AddsInPlace,
+            "Adding a plain number changes the value itself: after x + 1, x is no longer what it was. "
+            "What should `+` hand back, and what should it leave alone?",
+        ),
+        Wrong(
+            "zero-taken-for-nothing",
+            ZeroTakenForNothing,
+            "With the number 0 as the other operand, your class goes on as if it were 1. To `or` and `if`, 0 counts as nothing: "
+            "how can you ask instead what kind of operand it is?",
+        ),
+        Wrong(
+            "all-values-walked",
+            GlobalTape,
+            "`backward` runs over all values ever made, also over those of another graph, which hand on a second time. "
+            "Where can you start so that you meet only what the result was made from?",
+        ),
+        Wrong(
+            "all-slopes-reset",
+            AllReset,
+            "`backward` sets the slopes of all values ever made to 0, also those that the result does not depend on. "
+            "The task says what happens to them: which values may it touch?",
+        ),
+        Wrong(
+            "dead-branch-waited-for",
+            CountsDeadBranches,
+            "A value that was used once more, in something that does not lead to the result, waits for ever for that share. "
+            "Which uses should be counted?",
         ),
         Wrong(
             "recursive",
