@@ -11,7 +11,6 @@ import torch
 from dlcourse import Tensor, gradcheck
 
 RTOL, ATOL = 1e-9, 1e-12
-compared: dict[str, float] = {}  # test case -> its largest gradient error, relative to max(1, |gradient|)
 
 
 def compare(

@@ -10,9 +10,7 @@ from held_out import HeldOut
 from dlcourse.checks import TOPICS, catalog, evaluate
 
 ANSWERS: dict[str, HeldOut] = {
-    id: answers
-    for topic in TOPICS
-    for id, answers in importlib.import_module(f"held_out.{topic}").ANSWERS.items()
+    id: answers for topic in TOPICS for id, answers in importlib.import_module(f"held_out.{topic}").ANSWERS.items()
 }
 IDS = [exercise.id for exercise in catalog()]
 

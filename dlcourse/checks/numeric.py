@@ -70,7 +70,9 @@ def list_finding(exercise: Exercise, trials: Sequence[Trial], tolerance: Toleran
     for trial in trials:
         wanted = [as_array(part) for part in trial.expected.value]
         parts = [as_array(part) for part in parts_of(trial.got.value, len(wanted)) or ()]
-        if any(a is None or b is None or a.shape != b.shape for a, b in itertools.zip_longest(wanted, parts)):
+        if not wanted or any(
+            a is None or b is None or a.shape != b.shape for a, b in itertools.zip_longest(wanted, parts)
+        ):
             return None
         expected, got = (np.concatenate([a.ravel() for a in side if a is not None]) for side in (wanted, parts))
         pair = Pair(expected, got, dict(zip(exercise.arguments, trial.case.args, strict=False)))

@@ -1,50 +1,33 @@
-"""Adam (Kingma & Ba 2015, Algorithm 1), and what goes wrong with it."""
+"""The exercise on Adam: its cases, and what is said about each known mistake."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.gradient_descent.adam_answers import (
+    _mean,
+    _times_t,
+    _uncorrected,
+    adam_as_in_pytorch,
+    adam_by_loop,
+    adam_step,
+    betas_exchanged,
+    correction_one_step_ahead,
+    correction_one_step_behind,
+    corrections_exchanged,
+    eps_before_correction,
+    eps_outside_the_fraction,
+    gradient_in_the_step,
+    in_place,
+    old_means_used,
+    second_from_first,
+    still_where_flat,
+    stops_where_flat,
+    variant,
+    variant_of_deviations,
+)
 from dlcourse.drivers import Case
-
-Array = NDArray[np.float64]
-Triple = tuple[Any, Any, Any]
-Step = Callable[[Array, Array, Array, Array, int, float, float, float, float], Triple]
-
-
-def adam_step(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m = beta1 * m + (1 - beta1) * grad
-    v = beta2 * v + (1 - beta2) * grad**2
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return param - lr * m_hat / (np.sqrt(v_hat) + eps), m, v
-
-
-def adam_as_in_pytorch(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m = m + (1 - beta1) * (grad - m)
-    v = v * beta2 + grad * grad * (1 - beta2)
-    denominator = np.sqrt(v) / math.sqrt(1 - beta2**t) + eps
-    return param - lr / (1 - beta1**t) * (m / denominator), m, v
-
-
-def adam_by_loop(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    p, m, v = np.array(param), np.array(m), np.array(v)
-    for i in np.ndindex(*p.shape):
-        m[i] = beta1 * m[i] + (1 - beta1) * grad[i]
-        v[i] = beta2 * v[i] + (1 - beta2) * grad[i] * grad[i]
-        p[i] -= lr * (m[i] / (1 - beta1**t)) / (math.sqrt(v[i] / (1 - beta2**t)) + eps)
-    return p, m, v
 
 
 def adam_inputs(rng: np.random.Generator) -> list[Case]:
@@ -54,140 +37,25 @@ def adam_inputs(rng: np.random.Generator) -> list[Case]:
         started = settings[0] > 1
         return Case((param, grad, m * started, v * started, *settings), label)
 
-    first = (np.array([1.0, -2.0]), np.array([0.5, -1.5]), np.array([0.4, 0.3]), np.array([0.2, 0.8]))
-    zeros = (np.zeros(2), np.zeros(2), np.zeros(2))
+    p, g = np.array([1.0, -2.0, 0.5, 1.5, -0.3]), np.array([0.5, -1.5, 0.8, -0.2, 1.1])
+    m, v = np.array([0.4, 0.3, -0.6, -0.25, 0.7]), np.array([0.2, 0.8, 0.5, 0.1, 1.3])
+    first, zeros, some = (p, g, m, v), np.zeros(5), np.array([0.0, 0.7, 0.0, -0.4, 0.0])
     return [
         Case((*first, 3, 0.1, 0.8, 0.95, 0.01)),
         case((2, 3), 2, 0.3, 0.7, 0.9, 0.05),
-        case((4,), 7, 0.2, 0.9, 0.99, 0.02),
+        case((6,), 7, 0.2, 0.9, 0.99, 0.02),
         case((4, 2), 1, 0.1, 0.9, 0.999, 1e-3, label="the first step"),
         case((5,), 5000, 0.05, 0.9, 0.999, 1e-3, label="a late step"),
         case((2, 2, 3), 4, 0.1, 0.9, 0.999, 1e-8, label="tiny gradients", scale=1e-6),
         case((5,), 4, 0.1, 0.9, 0.999, 1e-8, label="large gradients", scale=1e4),
-        Case((np.array([1.5, -0.5]), *zeros, 1, 0.1, 0.9, 0.999, 1e-8), "a gradient of zero"),
+        Case((p, zeros, zeros, zeros, 1, 0.1, 0.9, 0.999, 1e-8), "a gradient of zero"),
+        Case((p, zeros, m, v, 6, 0.1, 0.9, 0.99, 1e-8), "a gradient of zero, with live means"),
+        Case((p, some, m, v, 6, 0.1, 0.9, 0.99, 1e-8), "some slopes of zero, with live means"),
+        Case((p, some, zeros, zeros, 1, 0.1, 0.9, 0.99, 1e-8), "some slopes of zero at the first step"),
+        Case((p, 0.1 * g, 0.1 * m, 0.01 * v, 5, 0.1, 0.9, 0.99, 0.5), "an eps larger than the root"),
+        case((), 3, 0.1, 0.8, 0.9, 0.01, label="arrays of shape ()"),
+        case((3, 3), 3, 0.2, 0.6, 0.95, 0.01, label="square arrays"),
     ]
-
-
-# --- known mistakes: Adam with one line different -----------------------------------------------------------------
-
-
-def _mean(mean: Array, new: Array, beta: float) -> Array:
-    return beta * mean + (1 - beta) * new
-
-
-def _corrected(mean: Array, beta: float, t: int) -> Array:
-    return np.asarray(mean / (1 - beta**t))
-
-
-def _uncorrected(mean: Array, beta: float, t: int) -> Array:
-    return mean
-
-
-def _times_t(mean: Array, beta: float, t: int) -> Array:
-    return np.asarray(mean / np.float64(1 - beta * t))
-
-
-def _direction(m_hat: Array, v_hat: Array, eps: float) -> Array:
-    return np.asarray(m_hat / (np.sqrt(v_hat) + eps))
-
-
-def variant(
-    first: Callable[[Array, Array, float], Array] = _mean,
-    second: Callable[[Array, Array, float], Array] = lambda v, g, beta: _mean(v, g**2, beta),
-    correct_m: Callable[[Array, float, int], Array] = _corrected,
-    correct_v: Callable[[Array, float, int], Array] = _corrected,
-    direction: Callable[[Array, Array, float], Array] = _direction,
-    sign: float = 1.0,
-    hand_back_corrected: bool = False,
-) -> Step:
-    """Adam with some of its parts exchanged."""
-
-    def adam_variant(
-        param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-    ) -> Triple:
-        m, v = first(m, grad, beta1), second(v, grad, beta2)
-        m_hat, v_hat = correct_m(m, beta1, t), correct_v(v, beta2, t)
-        new = param - sign * lr * direction(m_hat, v_hat, eps)
-        return (new, m_hat, v_hat) if hand_back_corrected else (new, m, v)
-
-    return adam_variant
-
-
-def betas_exchanged(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    return adam_step(param, grad, m, v, t, lr, beta2, beta1, eps)
-
-
-def correction_one_step_behind(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    new = variant(
-        correct_m=lambda m, b, t: m / np.float64(1 - b ** (t - 1)),
-        correct_v=lambda v, b, t: v / np.float64(1 - b ** (t - 1)),
-    )
-    return new(param, grad, m, v, t, lr, beta1, beta2, eps)  # fmt: skip
-
-
-def correction_one_step_ahead(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    new = variant(correct_m=lambda m, b, t: m / (1 - b ** (t + 1)), correct_v=lambda v, b, t: v / (1 - b ** (t + 1)))
-    return new(param, grad, m, v, t, lr, beta1, beta2, eps)
-
-
-def eps_before_correction(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m, v = _mean(m, grad, beta1), _mean(v, grad**2, beta2)
-    rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
-    return param - rate * m / (np.sqrt(v) + eps), m, v
-
-
-def in_place(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m *= beta1
-    m += (1 - beta1) * grad
-    v *= beta2
-    v += (1 - beta2) * grad**2
-    return param - lr * _direction(_corrected(m, beta1, t), _corrected(v, beta2, t), eps), m, v
-
-
-def old_means_used(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    new = param - lr * _direction(_corrected(m, beta1, t), _corrected(v, beta2, t), eps)
-    return new, _mean(m, grad, beta1), _mean(v, grad**2, beta2)
-
-
-def gradient_in_the_step(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    _, m, v = adam_step(param, grad, m, v, t, lr, beta1, beta2, eps)
-    return param - lr * _direction(grad, _corrected(v, beta2, t), eps), m, v
-
-
-def second_from_first(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m = _mean(m, grad, beta1)
-    v = _mean(v, m**2, beta2)
-    return param - lr * _direction(_corrected(m, beta1, t), _corrected(v, beta2, t), eps), m, v
-
-
-def corrections_exchanged(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m, v = _mean(m, grad, beta1), _mean(v, grad**2, beta2)
-    return param - lr * _direction(_corrected(m, beta2, t), _corrected(v, beta1, t), eps), m, v
-
-
-def eps_outside_the_fraction(
-    param: Array, grad: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float
-) -> Triple:
-    m, v = _mean(m, grad, beta1), _mean(v, grad**2, beta2)
-    return param - lr * _corrected(m, beta1, t) / np.sqrt(_corrected(v, beta2, t)) + eps, m, v
 
 
 ADAM = Exercise(
@@ -202,6 +70,7 @@ ADAM = Exercise(
     alternatives=(adam_as_in_pytorch, adam_by_loop),
     inputs=adam_inputs,
     returns=("param", "m", "v"),
+    blame=("m", "v", "param"),
     wrong=(
         Wrong(
             "no-correction",
@@ -232,10 +101,39 @@ ADAM = Exercise(
             "What is added to what in Adam's denominator?",
         ),
         Wrong(
+            "eps-hard-coded",
+            variant(direction=lambda m, v, eps: m / (np.sqrt(v) + 1e-8)),
+            "m and v are right, but your step does not change with `eps`. Which number, if any, stands in its place?",
+        ),
+        Wrong(
             "eps-forgotten",
             variant(direction=lambda m, v, eps: m / np.sqrt(v)),
-            "m and v are right, but eps has no effect: where all slopes have been zero so far, you divide zero by zero. "
-            "What is eps there to prevent, and where must it stand for that?",
+            "m and v are right, but `eps` has no effect on your step. "
+            "If it is missing: what is divided by what where all slopes have been zero so far?",
+        ),
+        Wrong(
+            "eps-as-a-floor",
+            variant(direction=lambda m, v, eps: m / np.maximum(np.sqrt(v), eps)),
+            "m and v are right, but `eps` only acts where the root is smaller than it: you take the larger of the two. "
+            "What does the formula do with them?",
+        ),
+        Wrong(
+            "weight-still-where-flat",
+            still_where_flat,
+            "m and v are right, but where the gradient is exactly 0 your weight stays where it is. m remembers earlier slopes there: "
+            "does the last line of the formula ask for the gradient at all?",
+        ),
+        Wrong(
+            "stops-where-flat",
+            stops_where_flat,
+            "Where the whole gradient is 0, you leave everything as it was. The means should still fade, and the weights still move. "
+            "What do the four lines give for g = 0?",
+        ),
+        Wrong(
+            "v-of-the-deviations",
+            variant_of_deviations,
+            "m is right, but v averages the squares of g - m: how far slopes are from their mean. "
+            "Which array is squared in the second line?",
         ),
         Wrong(
             "eps-outside-the-fraction",

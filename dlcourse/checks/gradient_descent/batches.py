@@ -1,50 +1,66 @@
-"""Shuffled mini-batches: random answers, judged by what must be true of them."""
+"""The exercise on mini-batches: random answers, judged by what must be true of them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.gradient_descent.batches_answers import (
+    all_at_once,
+    blocks_shuffled,
+    count_for_size,
+    drawn_anew,
+    endless,
+    evened_out,
+    first_only,
+    full_blocks_shuffled,
+    global_randomness,
+    labels_first,
+    labels_sorted,
+    last_dropped,
+    last_filled_up,
+    last_stays_last,
+    minibatches,
+    minibatches_as_list,
+    minibatches_by_split,
+    mixed_within,
+    not_shuffled,
+    nothing,
+    one_buffer,
+    only_x_shuffled,
+    own_seed,
+    places_only,
+    rest_stays,
+    shuffled_apart,
+    shuffled_in_place,
+    sliding,
+    small_data_not_shuffled,
+    turned_round_a_circle,
+    with_replacement,
+    x_shuffled_in_place,
+)
 from dlcourse.drivers import Case, Rng
 from dlcourse.drivers.descent import MOST_BATCHES
 
 Array = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Batches = Iterator[tuple[Any, Any]]
-Generator = np.random.Generator
 
 SIZES = "the batches, and their sizes in order"
+TOGETHER = "how many neighbors in X follow each other in the batches"
+FEW = "few"
+CHANCE = 2  # so many of all epochs may come in the order of X, or repeat the one before, by chance
 ENOUGH = 9  # with fewer examples two orders may agree by chance
 
 
-def minibatches(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    for i in range(0, len(X), batch_size):
-        batch = order[i : i + batch_size]
-        yield X[batch], y[batch]
-
-
-def minibatches_as_list(X: Array, y: Labels, batch_size: int, rng: Generator) -> Any:
-    order = list(range(len(X)))
-    rng.shuffle(order)
-    starts = range(0, len(order), batch_size)
-    return [(X[order[i : i + batch_size]], y[order[i : i + batch_size]]) for i in starts]
-
-
-def minibatches_by_split(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = np.argsort(rng.random(len(y)))
-    for batch in np.split(order, np.arange(batch_size, len(y), batch_size)):
-        yield [np.take(X, batch, axis=0), np.take(y, batch)]  # type: ignore[misc]
-
-
 def minibatch_inputs(rng: np.random.Generator) -> list[Case]:
-    def case(N: int, D: int, size: int, label: str = "") -> Case:
+    def case(N: int, D: int, size: int, label: str = "", classes: int = 0) -> Case:
         X, y = rng.normal(size=(N, D)).round(2), rng.permutation(N) + 100
+        if classes:
+            y = rng.permutation(np.arange(N) % classes)
         return Case((X, y, size, Rng(int(rng.integers(1000)))), label)
 
     return [
@@ -52,7 +68,10 @@ def minibatch_inputs(rng: np.random.Generator) -> list[Case]:
         case(23, 3, 10),
         case(36, 2, 5),
         case(12, 3, 4, "a batch size that divides N"),
+        case(14, 2, 4, "labels that repeat", classes=3),
         case(3, 2, 8, "fewer examples than batch_size"),
+        case(12, 2, 20, "fewer examples than batch_size"),
+        case(10, 3, 10, "one batch of all examples"),
         case(1, 4, 1, "one example"),
         case(11, 2, 1, "batches of one"),
     ]
@@ -69,43 +88,82 @@ def places(X: Array, batches: Sequence[Any]) -> list[list[int]]:
 
 def minibatch_facts(case: Case, value: Any) -> dict[str, Any]:
     X, y, size = case.args[:3]
-    if any(epoch is None for epoch in value):
+    *given, kept = value
+    if any(epoch is None for epoch in given):
         return {SIZES: "nothing came"}
-    if any(len(epoch) == MOST_BATCHES for epoch in value):
+    if any(len(epoch) == MOST_BATCHES for epoch in given):
         return {SIZES: "without end"}
-    epochs = [list(epoch) for epoch in value]
+    epochs = [list(epoch) for epoch in given]
     form = next((said for epoch in epochs for batch in epoch if (said := _form(batch))), "")
     if form:
         return {SIZES: form}
-    first, second, replay, other = [places(X, epoch) for epoch in epochs]
-    orders = [[i for batch in epoch for i in batch] for epoch in (first, second, replay, other)]
+    found = [places(X, epoch) for epoch in epochs]
+    orders = [[i for batch in epoch for i in batch] for epoch in found]
+    own = orders[:2] + orders[4:]  # those of the one generator, one after the other
+    pairs = [
+        (rows, yb)
+        for epoch, batches in zip(found, epochs, strict=True)
+        for rows, (_, yb) in zip(epoch, batches, strict=True)
+    ]
     facts: dict[str, Any] = {
-        SIZES: tuple(len(batch) for batch in first),
+        SIZES: tuple(len(batch) for batch in found[0]),
+        "each batch brings the labels of its own examples": all(
+            len(rows) == len(yb) and sorted(y[rows].tolist()) == sorted(np.asarray(yb).tolist()) for rows, yb in pairs
+        ),
         "each y still belongs to its x": all(
-            len(rows) == len(yb) and np.array_equal(y[rows], yb)
-            for epoch, batches in zip((first, second), epochs, strict=False)
-            for rows, (_, yb) in zip(epoch, batches, strict=True)
+            len(rows) == len(yb) and np.array_equal(y[rows], yb) for rows, yb in pairs
         ),
-        "no example comes twice in one batch": all(len(set(b)) == len(b) for epoch in (first, second) for b in epoch),
-        "every example comes exactly once in an epoch": all(
-            sorted(order) == list(range(len(X))) for order in orders[:2]
-        ),
+        "no example comes twice in one batch": all(len(set(rows)) == len(rows) for rows, _ in pairs),
+        "every example comes exactly once in an epoch": all(sorted(order) == list(range(len(X))) for order in orders),
         "the same generator, started anew, gives the same order": orders[0] == orders[2],
+        "a batch stays as it was while the next ones are made": bool(kept),
     }
     if len(X) >= ENOUGH:
+        labels = [np.concatenate([np.asarray(yb) for _, yb in batches]).tolist() for batches in epochs]
         facts |= {
-            "the examples come in another order than in X": orders[0] != sorted(orders[0]),
-            "the labels come in another order than in y": bool(
-                np.concatenate([np.asarray(yb) for _, yb in epochs[0]])[: len(y)].tolist() != y.tolist()
-            ),
-            "the second epoch comes in another order than the first": orders[0] != orders[1],
-            "a generator with another seed gives another order": orders[0] != orders[3],
+            "the examples come in another order than in X": any(order != sorted(order) for order in orders),
+            "the labels come in another order than in y": any(came[: len(y)] != y.tolist() for came in labels),
+            "the second epoch comes in another order than the first": any(a != b for a, b in itertools.pairwise(own)),
+            "a generator with another seed gives another order": any(order != orders[3] for order in own),
         }
-        if size > 1:
-            facts["examples are mixed, not whole blocks of neighbors"] = any(
-                b - a != 1 for batch in first for a, b in itertools.pairwise(batch)
-            )
+        together = FEW if size == 1 else _neighbors(found, orders)
+        coarse = together != FEW or not all(list(facts.values())[1:])  # then chance decides the rest: it is not judged
+        sizes = {tuple(len(batch) for batch in epoch) for epoch in found}
+        spots = [{order.index(i) for order in orders} for i in range(len(X))] if not coarse else []
+        facts |= {
+            TOGETHER: together,
+            "the second epoch has batches of the same sizes as the first": coarse or len(sizes) == 1,
+            "every epoch is shuffled, not only some": coarse
+            or sum(order == sorted(order) for order in orders) <= CHANCE,
+            "no epoch repeats the order of the one before": coarse
+            or sum(a == b for a, b in itertools.pairwise(own)) <= CHANCE,
+            "inside a batch the examples are in random order": coarse or size == 1 or not _all_sorted(found),
+            "no example keeps its place in every epoch": all(len(places) > 1 for places in spots),
+        }
+    if len(X) > 1:
+        coarse = not all(list(facts.values())[1:]) or facts.get(TOGETHER, FEW) != FEW
+        facts["over many epochs every example comes early and late"] = coarse or _all_get_around(orders)
     return facts
+
+
+def _neighbors(found: Sequence[list[list[int]]], orders: Sequence[list[int]]) -> str:
+    """How many of the pairs that follow each other in a batch are neighbors in X as well, in words."""
+    steps = [abs(b - a) for epoch in found for batch in epoch for a, b in itertools.pairwise(batch)]
+    share = steps.count(1) / max(len(steps), 1)
+    breaks = [sum(abs(b - a) != 1 for a, b in itertools.pairwise(order)) for order in orders]
+    return "all" if share == 1 else "all but one pair" if max(breaks) == 1 else "most" if share > 0.7 else FEW
+
+
+def _all_sorted(found: Sequence[list[list[int]]]) -> bool:
+    return all(batch == sorted(batch) for epoch in found for batch in epoch)
+
+
+def _all_get_around(orders: Sequence[list[int]]) -> bool:
+    """Whether every example comes in the first half of some epochs and in the second half of others."""
+    half = len(orders[0]) // 2
+    return all(
+        set().union(*(order[part] for order in orders)) == set(orders[0]) for part in (slice(half), slice(half, None))
+    )
 
 
 def _form(batch: Any) -> str:
@@ -115,126 +173,6 @@ def _form(batch: Any) -> str:
     axes = tuple(np.ndim(part) for part in batch)
     known: dict[tuple[int, ...], str] = {(2, 1): "", (1, 2): "pairs (yb, xb)"}
     return known.get(axes, f"{len(axes)} parts with {axes} axes")
-
-
-# --- known mistakes -----------------------------------------------------------------------------------------------
-
-
-def _cut(X: Array, y: Labels, order: Any, size: int) -> Batches:
-    for i in range(0, len(order), size):
-        yield X[order[i : i + size]], y[order[i : i + size]]
-
-
-def not_shuffled(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    return _cut(X, y, np.arange(len(X)), batch_size)
-
-
-def own_seed(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    return _cut(X, y, np.random.default_rng(0).permutation(len(X)), batch_size)
-
-
-def global_randomness(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    return _cut(X, y, np.random.permutation(len(X)), batch_size)  # noqa: NPY002
-
-
-def shuffled_apart(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    xs, ys = rng.permutation(len(X)), rng.permutation(len(X))
-    for i in range(0, len(X), batch_size):
-        yield X[xs[i : i + batch_size]], y[ys[i : i + batch_size]]
-
-
-def only_x_shuffled(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    for i in range(0, len(X), batch_size):
-        yield X[order[i : i + batch_size]], y[i : i + batch_size]
-
-
-def last_dropped(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    return _cut(X, y, order[: len(X) // batch_size * batch_size], batch_size)
-
-
-def last_filled_up(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    return _cut(X, y, np.resize(order, -(-len(X) // batch_size) * batch_size), batch_size)
-
-
-def with_replacement(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    return _cut(X, y, rng.integers(len(X), size=len(X)), batch_size)
-
-
-def drawn_anew(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for i in range(0, len(X), batch_size):
-        batch = rng.choice(len(X), min(batch_size, len(X) - i), replace=False)
-        yield X[batch], y[batch]
-
-
-def count_for_size(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for batch in np.array_split(rng.permutation(len(X)), batch_size):
-        yield X[batch], y[batch]
-
-
-def evened_out(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for batch in np.array_split(rng.permutation(len(X)), -(-len(X) // batch_size)):
-        yield X[batch], y[batch]
-
-
-def shuffled_in_place(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    X[:], y[:] = X[order], y[order]
-    return _cut(X, y, np.arange(len(X)), batch_size)
-
-
-def blocks_shuffled(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for i in rng.permutation(np.arange(0, len(X), batch_size)):
-        yield X[i : i + batch_size], y[i : i + batch_size]
-
-
-def first_only(X: Array, y: Labels, batch_size: int, rng: Generator) -> Any:
-    batch = rng.permutation(len(X))[:batch_size]
-    return [(X[batch], y[batch])]
-
-
-def mixed_within(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for i in range(0, len(X), batch_size):
-        batch = i + rng.permutation(min(batch_size, len(X) - i))
-        yield X[batch], y[batch]
-
-
-def x_shuffled_in_place(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    rng.shuffle(X)
-    return _cut(X, y, np.arange(len(X)), batch_size)
-
-
-def endless(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    while True:
-        yield from minibatches(X, y, batch_size, rng)
-
-
-def nothing(X: Array, y: Labels, batch_size: int, rng: Generator) -> None:
-    list(minibatches(X, y, batch_size, rng))
-
-
-def labels_first(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    for xb, yb in minibatches(X, y, batch_size, rng):
-        yield yb, xb
-
-
-def places_only(X: Array, y: Labels, batch_size: int, rng: Generator) -> Iterator[Any]:
-    order = rng.permutation(len(X))
-    for i in range(0, len(X), batch_size):
-        yield order[i : i + batch_size]
-
-
-def sliding(X: Array, y: Labels, batch_size: int, rng: Generator) -> Batches:
-    order = rng.permutation(len(X))
-    for i in range(len(X)):
-        yield X[order[i : i + batch_size]], y[order[i : i + batch_size]]
-
-
-def all_at_once(X: Array, y: Labels, batch_size: int, rng: Generator) -> Any:
-    order = rng.permutation(len(X))
-    return X[order], y[order]
 
 
 MINIBATCHES = Exercise(
@@ -326,6 +264,47 @@ MINIBATCHES = Exercise(
             blocks_shuffled,
             "Only whole batches change places: neighbors in the file stay together for ever. "
             "In a file sorted by label, what would a batch look like?",
+        ),
+        Wrong(
+            "full-blocks-shuffled",
+            full_blocks_shuffled,
+            "Only whole batches change places, with the short one last: neighbors in the file stay together for ever. "
+            "In a file sorted by label, what would a batch look like?",
+        ),
+        Wrong(
+            "turned-round-a-circle",
+            turned_round_a_circle,
+            "Each epoch begins at a random place and then follows the order of the file: neighbors stay together for ever. "
+            "In a file sorted by label, what would a batch look like?",
+        ),
+        Wrong(
+            "labels-sorted-in-the-batch",
+            labels_sorted,
+            "Each batch has the right examples and the right labels, but inside it the labels stand in another order (sorted) than the examples. "
+            "Which label belongs to the batch's first example?",
+        ),
+        Wrong(
+            "one-keeps-its-place",
+            last_stays_last,
+            "One example (such as the first or the last of the file) keeps its place in every epoch. How many numbers does your shuffled order hold: all N?",
+        ),
+        Wrong(
+            "rest-stays-at-the-end",
+            rest_stays,
+            "Only the examples that fill whole batches are shuffled: when batch_size does not divide N, the same few always make up the last batch. "
+            "What should be shuffled before the cutting?",
+        ),
+        Wrong(
+            "small-data-not-shuffled",
+            small_data_not_shuffled,
+            "When all examples fit into one batch, they come in the order of the file. "
+            "Does the task make an exception for that?",
+        ),
+        Wrong(
+            "one-buffer",
+            one_buffer,
+            "All your batches share one array, which is overwritten for the next batch, so whoever keeps them in a list holds the last one several times. "
+            "Where should each batch get an array of its own?",
         ),
         Wrong(
             "mixed-within-the-batch",

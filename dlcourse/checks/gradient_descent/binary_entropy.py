@@ -51,13 +51,26 @@ def binary_inputs(rng: np.random.Generator) -> list[Case]:
         targets[: N // 2] = 1
         return Case((scale * rng.normal(size=N), rng.permutation(targets)), label)
 
+    def fixed(logits: list[float], targets: list[int], label: str) -> Case:
+        return Case((np.array(logits), np.array(targets, dtype=float)), label)
+
     return [
         Case((np.array([2.0, -1.0, 0.5]), np.array([1.0, 0.0, 0.0]))),
         case(5),
         case(4, scale=1.0),
         Case((np.array([rng.normal()]), np.array([1.0])), "one example"),
-        Case((rng.permutation(np.array([40.0, -45.0, 60.0, -50.0, 0.3])), np.array([0.0, 1.0, 1.0, 0.0, 1.0])), "sure neurons"),
-        Case((np.array([1e4, -1e4, 1e4, -1e4, 1.5]), np.array([1.0, 0.0, 0.0, 1.0, 1.0])), "logits of ten thousand"),
+        fixed([40.0, -45.0, 60.0, -50.0, 0.3], [0, 1, 1, 0, 1], "sure neurons"),
+        fixed([1e4, -1e4, 1e4, -1e4, 1.5], [1, 0, 0, 1, 1], "logits of ten thousand"),
+        fixed([0.0, 2.0, -1.0, 0.0], [1, 0, 1, 0], "a logit of exactly 0"),
+        fixed([-1e4, -1e4, 1e4], [0, 1, 1], "large logits, most of them negative"),
+        fixed([1e4, 1e4, -1e4], [0, 1, 1], "large logits, most of them positive"),
+        fixed([-1e4, -2.0, -800.0], [1, 0, 1], "logits that are all negative"),
+        fixed([1e4, 2.0, 800.0], [0, 1, 0], "logits that are all positive"),
+        fixed([-800.0], [1], "one neuron, sure and wrong"),
+        fixed([17.0], [1], "one neuron, sure and right"),
+        fixed([-17.0], [0], "one neuron, sure and right"),
+        fixed([0.4, -1.2, 2.5], [0, 0, 0], "targets of 0 only"),
+        fixed([0.4, -1.2, 2.5, -0.3], [1, 1, 1, 1], "targets of 1 only"),
     ]  # fmt: skip
 
 
@@ -155,6 +168,22 @@ def binary_negatives_halved(logits: Array, targets: Array) -> Pair:
     return loss / 2, dlogits / 2
 
 
+def binary_nan_replaced(logits: Array, targets: Array) -> Pair:
+    p = 1 / (1 + np.exp(-logits))
+    losses = np.nan_to_num(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)))
+    return np.mean(losses), (p - targets) / len(p)
+
+
+def binary_zero_left_out(logits: Array, targets: Array) -> Pair:
+    loss, dlogits = binary_cross_entropy(logits, targets)
+    return loss, np.where(logits == 0, -targets / len(logits), dlogits)
+
+
+def binary_one_form_for_all(logits: Array, targets: Array) -> Pair:
+    p = 1 / (1 + np.exp(-logits)) if logits.mean() >= 0 else np.exp(logits) / (1 + np.exp(logits))
+    return binary_cross_entropy(logits, targets)[0], (p - targets) / len(p)
+
+
 CAPPED = (
     "The loss stays finite, since {} keeps the logarithm from exploding, but at a made-up value: it stops growing, "
     "and a neuron that is sure and wrong with a logit of 10,000 should pay 10,000. Which form of the loss never takes the logarithm of p?"
@@ -183,6 +212,25 @@ BINARY_CROSS_ENTROPY = Exercise(
         Wrong("clipped", binary_clipped(1e-12), CAPPED.format("clipping p")),
         Wrong("clipped-at-1e-15", binary_shifted(1e-15), CAPPED.format("the tiny number in it")),
         Wrong("clipped-at-1e-8", binary_shifted(1e-8), CAPPED.format("the tiny number in it")),
+        Wrong("clipped-at-1e-10", binary_clipped(1e-10), CAPPED.format("clipping p")),
+        Wrong("shifted-by-1e-300", binary_shifted(1e-300), CAPPED.format("the tiny number in it")),
+        Wrong(
+            "nan-replaced",
+            binary_nan_replaced,
+            "Right for small logits. For large ones the logarithm of 0 gives -inf and nan, and replacing these by other numbers "
+            "hides that the loss is lost. Can you write it in terms of z, without ever forming p?",
+        ),
+        Wrong(
+            "zero-left-out",
+            binary_zero_left_out,
+            "Right, except where a logit is exactly 0: the slope there takes p for 0. Do your two cases, z > 0 and z < 0, cover every z?",
+        ),
+        Wrong(
+            "one-form-for-the-whole-batch",
+            binary_one_form_for_all,
+            "The loss is right, but for the slopes you choose one form of the sigmoid for the whole batch, so large logits of the other sign overflow. "
+            "How can each entry get its own form?",
+        ),
         Wrong("clipped-at-1e-7", binary_clipped(1e-7), CAPPED.format("clipping p")),
         Wrong("logits-clipped-at-30", binary_logits_clipped(30), CAPPED.format("clipping the logits")),
         Wrong("logits-clipped-at-500", binary_logits_clipped(500), CAPPED.format("clipping the logits")),

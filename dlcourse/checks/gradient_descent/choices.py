@@ -42,6 +42,18 @@ LEARNING_RATE = Exercise(
             "The curvature across is 100: which learning rate does that allow, with no momentum, and with yours?",
         ),
         Wrong(
+            "exactly-at-the-limit",
+            {"lr": 0.034, "momentum": 0.7},
+            "This learning rate is exactly the limit for your momentum: across the ravine the run swings for ever, neither farther nor nearer. "
+            "On which side of the limit does the swinging die out?",
+        ),
+        Wrong(
+            "nearly-there",
+            {"lr": 0.0198, "momentum": 0.7},
+            "Nearly: in the last five steps the loss is above the goal, but by less than a factor of ten. The cell above prints it. "
+            "Which of the two settings, changed a little, makes it smaller?",
+        ),
+        Wrong(
             "hardly-any-momentum",
             {"lr": 0.01, "momentum": 0.0},
             "The run is still on its way along the floor, and with so little momentum no stable learning rate arrives in 80 steps: the walls cap the rate, "
@@ -88,7 +100,7 @@ LEARNING_RATE = Exercise(
         ),
     ),
     hints=(
-        "Start without momentum and find the learning rate at which the run goes wild; stay well below it. Then add momentum in steps of 0.1.",
+        "Find the learning rate at which the run goes wild without momentum, and begin at about two thirds of it. Add momentum in steps of 0.1, and raise the rate again when the run still creeps.",
         "Without momentum the limit is 2/100. Momentum raises it to 2(1 + momentum)/100 and makes the floor go faster.",
         "Polyak's analysis for curvatures 1 and 100: a learning rate of 4/(1 + 10)² and a momentum of (9/11)². Try values near those.",
     ),
@@ -122,7 +134,7 @@ def _choice(given: Any) -> str:
 
 
 WHY_NOT = {
-    ("A", "good"): "A rises and falls by the same amounts in every epoch and never settles; a good run does not. What repeats with the dotted lines?",
+    ("A", "good"): "A rises and falls by nearly the same amounts in every epoch after the first and never settles; a good run does not. What repeats with the dotted lines?",
     ("A", "rate too large"): "A moves smoothly from step to step, without sudden leaps: the size of its steps is not the trouble. What repeats with the dotted lines?",
     ("A", "rate too small"): "A covers a wide range of losses in a few steps, again and again: it moves fast enough. What repeats with the dotted lines?",
     ("B", "good"): "B leaps up and down from one step to the next and ends no lower than it was early on. What makes single steps go too far?",

@@ -55,13 +55,22 @@ def cross_entropy_inputs(rng: np.random.Generator) -> list[Case]:
         return Case((2 * rng.normal(size=(N, C)) + shift, rng.permutation(np.arange(N) % C)), label)
 
     far = np.array([[1e4, -1e4, 0.0, 3.0], [-1e4, 1e4, 0.0, 1e4], [0.5, -0.3, 0.9, -1e4]])
+    low = np.array([[-1e4, -9999.0, -10001.5, -9999.5], [-9998.0, -1e4, -9997.5, -1e4]])
+    mild = np.array([[0.5, -0.3, 0.9, -1.2]])
     return [
         Case((np.array([[2.0, -1.0, 0.5, 0.3], [0.1, 1.2, -0.7, 0.8], [-0.4, 0.6, 1.1, -1.5]]), np.array([0, 3, 2]))),
         case(5, 3),
         case(4, 6),
-        case(1, 4, "one example"),
+        case(6, 2),
+        Case((np.array([[0.3, -1.0, 1.2, 0.5]]), np.array([2])), "one example"),
         case(3, 5, "large logits", 1e4),
         Case((far, np.array([1, 1, 0])), "logits far apart"),
+        Case((low, np.array([1, 0])), "logits all near -10,000"),
+        Case((np.vstack([low, mild]), np.array([3, 1, 2])), "rows near -10,000 and ordinary ones"),
+        Case((np.vstack([mild, -low, low]), np.array([0, 3, 1, 2, 0])), "rows near 10,000 and near -10,000"),
+        Case((np.array([[0.0, 0.0, 0.0], [2.5, 2.5, 2.5]]), np.array([2, 0])), "equal logits"),
+        Case((rng.normal(size=(4, 3)), np.array([1, 1, 1, 1])), "one true class for all"),
+        Case((3 * rng.normal(size=(4, 4)), np.array([3, 0, 1, 1])), "as many classes as examples"),
     ]
 
 
@@ -197,6 +206,15 @@ def ce_one_maximum_for_all(logits: Array, targets: Labels) -> Pair:
     return -np.log(p[rows, targets]).mean(), dlogits / len(targets)
 
 
+def ce_maximum_of_zero(logits: Array, targets: Labels) -> Pair:
+    e = np.exp(logits - np.maximum(0, logits.max(axis=1, keepdims=True)))
+    total = e.sum(axis=1, keepdims=True)
+    rows, top = np.arange(len(targets)), np.maximum(0, logits.max(axis=1))
+    dlogits = e / total
+    dlogits[rows, targets] -= 1
+    return (np.log(total[:, 0]) + top - logits[rows, targets]).mean(), dlogits / len(targets)
+
+
 CAPPED = (
     "The loss stays finite, since a tiny number keeps the logarithm from exploding, but at a made-up value: it stops growing, "
     "and who is sure and wrong by 20,000 should pay 20,000. What does log-sum-exp minus the true logit give?"
@@ -318,6 +336,12 @@ CROSS_ENTROPY = Exercise(
             ce_one_maximum_for_all,
             "You subtract the largest logit of the whole batch, so a row that lies far below it underflows to 0 / 0. "
             "Whose largest logit is the right one to subtract?",
+        ),
+        Wrong(
+            "only-large-logits-shifted",
+            ce_maximum_of_zero,
+            "Right unless all logits of a row are far below 0: then every exponential underflows to 0, since you shift a row only when its largest logit is positive. "
+            "What should the largest exponent of each row be?",
         ),
         Wrong(
             "every-class-counts",

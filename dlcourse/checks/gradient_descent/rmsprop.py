@@ -47,12 +47,21 @@ def rmsprop_inputs(rng: np.random.Generator) -> list[Case]:
         return Case((scale * rng.normal(size=(T, *shape)), rng.normal(size=shape), 0.1, beta, eps), label)
 
     grads = np.array([[0.5, -1.0], [1.5, 0.2], [-0.4, 0.8]])
+    pauses = np.array([[0.5, -1.0, 0.3], [0.0, 0.0, 0.0], [0.0, 0.4, 0.0], [1.2, -0.6, 0.0], [0.3, 0.9, -0.7]])
+    late = np.array([[0.0, 0.5], [0.0, -0.3], [0.8, 0.0]])
+    start = np.array([1.0, -2.0, 0.5])
     return [
         Case((grads, np.array([1.0, -2.0]), 0.1, 0.9, 0.01)),
         case(5, (3,), 0.8, 0.05),
         case(4, (2, 3), 0.99, 0.02),
         case(1, (4,), 0.9, 1e-3, "a single step"),
         case(6, (2,), 0.9, 1e-8, "large gradients", 1e4),
+        Case((pauses, start, 0.1, 0.9, 1e-8), "slopes of zero on the way"),
+        Case((late, np.array([1.0, -1.0]), 0.1, 0.9, 1e-8), "slopes of zero at the start"),
+        Case((0.1 * grads, np.array([1.0, -2.0]), 0.1, 0.9, 0.5), "an eps larger than the root"),
+        Case((np.zeros((0, 3)), start, 0.1, 0.9, 0.01), "no steps at all"),
+        case(4, (), 0.7, 0.01, "a param of shape ()"),
+        case(3, (3, 3), 0.7, 0.01, "a square param"),
     ]
 
 
@@ -167,6 +176,30 @@ def eps_outside(grads: Array, param: Array, lr: float, beta: float, eps: float) 
     return param
 
 
+def eps_hard_coded(grads: Array, param: Array, lr: float, beta: float, eps: float) -> Array:
+    return rmsprop_run(grads, param, lr, beta, 1e-8)
+
+
+def eps_as_a_floor(grads: Array, param: Array, lr: float, beta: float, eps: float) -> Array:
+    square = np.zeros_like(param)
+    for grad in grads:
+        square = beta * square + (1 - beta) * grad**2
+        param = param - lr * grad / np.maximum(np.sqrt(square), eps)
+    return param
+
+
+def no_fading_where_flat(grads: Array, param: Array, lr: float, beta: float, eps: float) -> Array:
+    square = np.zeros_like(param)
+    for grad in grads:
+        square = np.where(grad == 0, square, beta * square + (1 - beta) * grad**2)
+        param = param - lr * grad / (np.sqrt(square) + eps)
+    return param
+
+
+def skips_flat_steps(grads: Array, param: Array, lr: float, beta: float, eps: float) -> Array:
+    return rmsprop_run(np.array([grad for grad in grads if grad.any()]), param, lr, beta, eps)
+
+
 FRESH = "the running mean of the squares never gets to run: look at what is known about earlier slopes when a new round begins"
 INSIDE = "eps does not stand where PyTorch has it: is it added to the square or to its root"
 WRITES = "the caller's `param` is overwritten"
@@ -242,9 +275,30 @@ RMSPROP_REPAIR = Exercise(
             "The running mean starts at the first gradient's square. PyTorch's starts elsewhere, which makes its first steps longer. Where?",
         ),
         Wrong(
+            "eps-hard-coded",
+            eps_hard_coded,
+            "Your result does not change with `eps` any more. Which number, if any, stands in its place?",
+        ),
+        Wrong(
             "eps-forgotten",
             eps_forgotten,
-            "eps has no effect any more: a slope of exactly zero at the start would divide zero by zero. Where does it belong?",
+            "`eps` has no effect on your result any more. If it is missing: what is divided by what while all slopes have been zero so far?",
+        ),
+        Wrong(
+            "eps-as-a-floor",
+            eps_as_a_floor,
+            "`eps` only acts where the root is smaller than it: you take the larger of the two. What does the formula do with them?",
+        ),
+        Wrong(
+            "no-fading-where-flat",
+            no_fading_where_flat,
+            "Where a slope is exactly 0, your running mean keeps its size. It should fade there too. "
+            "Does the formula treat a slope of 0 in a way of its own?",
+        ),
+        Wrong(
+            "steps-without-slope-skipped",
+            skips_flat_steps,
+            "Where a whole gradient is 0, you skip the step, and the running mean with it. What does the first line of the formula give for g = 0?",
         ),
         Wrong(
             "first-step-only",

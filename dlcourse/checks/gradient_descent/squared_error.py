@@ -46,6 +46,19 @@ def mse_inputs(rng: np.random.Generator) -> list[Case]:
         case(4, 3),
         case(3, 5),
         case(1, 4, "one example"),
+        Case(
+            (np.array([[1.0, 2.0], [-0.5, 0.0], [3.0, -1.0]]), np.array([[1.0, 2.5], [-0.5, 0.0], [2.0, -1.0]])),
+            "some predictions exactly right",
+        ),
+        Case((np.array([[1.0, 2.0, -0.5]] * 2), np.array([[1.0, 2.0, -0.5]] * 2)), "all predictions exactly right"),
+        Case(
+            (
+                np.array([[1.0, -0.5], [2.0, 0.3], [0.1, 0.7]]),
+                np.array([[1.004, -0.503], [1.992, 0.3005], [0.1001, 0.698]]),
+            ),
+            "small errors",
+        ),
+        case(3, 3, "as many numbers as examples"),
         case(5, 1, "a single column"),
         case(3, 2, "large numbers", 1e4),
     ]
@@ -114,6 +127,21 @@ def mse_squared_before_subtracting(pred: Array, target: Array) -> Pair:
 def mse_one_less(pred: Array, target: Array) -> Pair:
     error = pred - target
     return np.sum(error**2) / (error.size - 1), 2 * error / (error.size - 1)
+
+
+def mse_number_squared(pred: Array, target: Array) -> Pair:
+    error = pred - target
+    return np.sum(error**2) / len(error) ** 2, 2 * error / len(error) ** 2
+
+
+def mse_small_ignored(pred: Array, target: Array) -> Pair:
+    error = pred - target
+    return np.mean(error**2), np.where(np.abs(error) < 0.01, 0, 2 * error / error.size)
+
+
+def mse_slope_by_quotient(pred: Array, target: Array) -> Pair:
+    error = pred - target
+    return np.mean(error**2), 2 * error**2 / error / error.size
 
 
 MSE = Exercise(
@@ -198,6 +226,22 @@ MSE = Exercise(
             mse_one_less,
             "You divide by the number of entries minus 1, as for the variance of a sample. Was a mean estimated here, "
             "that a degree of freedom should be lost?",
+        ),
+        Wrong(
+            "n-times-n",
+            mse_number_squared,
+            "You divide by N times N. The errors have N rows, but how many columns?",
+        ),
+        Wrong(
+            "small-errors-without-slope",
+            mse_small_ignored,
+            "The slopes of small errors (below about 0.01) are set to zero, so training would stop short of the bottom. "
+            "Is the derivative of e² zero anywhere but at e = 0?",
+        ),
+        Wrong(
+            "divided-by-the-error",
+            mse_slope_by_quotient,
+            "Where a prediction is exactly right, you divide zero by zero. Can the slope be written without dividing by the error?",
         ),
         Wrong(
             "averaged-before-squaring",
