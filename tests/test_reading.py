@@ -18,7 +18,7 @@ from dlcourse.drivers.reading import FORM, READ, reads_digits
         (lambda X: np.zeros((len(X), 1)), "an array of shape (450, 1)"),
         (lambda X: np.full(len(X), 10), "other numbers than the classes 0 to 9"),
         (lambda X: np.full(len(X), np.nan), "other numbers than the classes 0 to 9"),
-        (lambda X: X.argmax(), "a single number"),
+        (lambda X: X.argmax(), "a single number, of shape ()"),
         (lambda X: nearest_neighbor(X) * (len(X) > 1), "other classes when the images come one at a time"),
     ],
 )

@@ -53,7 +53,6 @@ def adam_inputs(rng: np.random.Generator) -> list[Case]:
         Case((p, some, m, v, 6, 0.1, 0.9, 0.99, 1e-8), "some slopes of zero, with live means"),
         Case((p, some, zeros, zeros, 1, 0.1, 0.9, 0.99, 1e-8), "some slopes of zero at the first step"),
         Case((p, 0.1 * g, 0.1 * m, 0.01 * v, 5, 0.1, 0.9, 0.99, 0.5), "an eps larger than the root"),
-        case((), 3, 0.1, 0.8, 0.9, 0.01, label="arrays of shape ()"),
         case((3, 3), 3, 0.2, 0.6, 0.95, 0.01, label="square arrays"),
     ]
 

@@ -60,7 +60,6 @@ def momentum_inputs(rng: np.random.Generator) -> list[Case]:
         Case((live[0], np.zeros(4), live[1], 0.1, 0.9), "a gradient of zero, with speed left"),
         Case((live[0], np.array([0.0, 0.8, 0.0, 0.0]), live[1], 0.1, 0.9), "some slopes of zero, with speed left"),
         Case((live[0], -0.9 * live[1], live[1], 0.1, 0.9), "a gradient that just cancels the velocity"),
-        case((), 0.2, 0.75, "arrays of shape ()"),
         case((3, 3), 0.2, 0.85, "square arrays"),
     ]
 
