@@ -138,6 +138,12 @@ def test_an_argument_that_is_never_used_is_named():
     assert "`scale`" in found.message
 
 
+def test_a_logarithm_to_another_base_is_recognized_by_its_factor():
+    logs = replace(EXERCISE, reference=lambda x, scale: np.log(1 + x * x) * scale, wrong=())
+    checks._by_id()[EXERCISE.id] = logs
+    assert "1 / ln 2" in verdict(lambda x, scale: np.log2(1 + x * x) * scale).message
+
+
 def test_exchanged_arguments_are_named():
     def difference(a, b):
         return np.tanh(a) - b * b

@@ -169,9 +169,10 @@ def values_finding(
     relation, start = relation_of(wrong, right, tolerance), ""
     if not relation and len(ordinary) < len(wrong):
         relation = relation_of(ordinary, [both for both in right if not both[0].case.label], tolerance)
-        start = "Looking at ordinary inputs only: "
+        start = "Special inputs aside: "
     if relation:
-        return Finding(relation.name, (start + relation.text,), table_of(exercise, wrong[0][0], part=part))
+        said = start + relation.text[0].lower() + relation.text[1:] if start else relation.text
+        return Finding(relation.name, (said,), table_of(exercise, wrong[0][0], part=part))
     unfinite = next((both for both in ordinary if not is_finite(both[1])), None)
     if unfinite:
         return not_finite(exercise, *unfinite, part)

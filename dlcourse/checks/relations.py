@@ -7,6 +7,7 @@ Where two explanations fit, both are told.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ def proportional(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolera
     if np.ptp(ks) <= 1e-6 * abs(ks[0]):
         if any(not _zero(pair.expected) for pair in right):
             return None
-        return Relation("constant-factor", f"On every input your result is the right one times {shown}.")
+        known = next((words for number, words in KNOWN_FACTORS if abs(ks[0] - number) < 1e-5 * number), "")
+        return Relation("constant-factor", f"On every input your result is the right one times {shown}{known}.")
     if all(pair.expected.size > 2 for pair in wrong):
         return Relation(
             "proportional",
@@ -141,6 +143,14 @@ def proportional(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolera
             "but the factor changes with the input. What is it divided or multiplied by?",
         )
     return None
+
+
+KNOWN_FACTORS = (
+    (1 / math.log(2), ", which is 1 / ln 2: a logarithm to base 2 where the natural one is meant"),
+    (1 / math.log(10), ", which is 1 / ln 10: a logarithm to base 10 where the natural one is meant"),
+    (math.pi / 180, ", which is π / 180: degrees and radians are exchanged"),
+    (180 / math.pi, ", which is 180 / π: degrees and radians are exchanged"),
+)
 
 
 def _factor(pair: Pair, tolerance: Tolerance) -> float | None:
