@@ -62,7 +62,7 @@ def main(as_json: bool) -> None:
     print(
         f"one check of a wrong answer: median {result['median_check_s']:.3f} s, worst {result['worst_check_s']:.2f} s"
     )
-    print(f"({result['worst_check']}); import dlcourse adds {result['import_ms_over_numpy']:.0f} ms to NumPy's import")
+    print(f"({result['worst_check']}); import dlcourse adds {result['import_ms_over_numpy']:.1f} ms to NumPy's import")
 
 
 if __name__ == "__main__":
