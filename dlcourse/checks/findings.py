@@ -46,7 +46,7 @@ def named(exercise: Exercise, trials: Sequence[Trial], wrongs: Sequence[Wrong], 
         lines.append(joint + wrongs[1].message)
     trial = smallest([trial for trial in trials if not trial.right])
     if not everywhere:
-        lines.append("Inputs of a special kind show a second problem; this one comes first.")
+        lines.append("Special inputs come out a little differently; mend this first, then check again.")
     return Finding(wrongs[0].name, tuple(lines), () if exercise.takes_value else table_of(exercise, trial))
 
 
@@ -82,7 +82,7 @@ def with_label(finding: Finding, trials: Sequence[Trial]) -> Finding:
     labels = {trial.case.label for trial in trials if not trial.right}
     if "" in labels:
         return finding
-    return finding.after(f"Right on ordinary inputs, not yet for {join(sorted(labels))}.")
+    return finding.after(f"Right on ordinary inputs, not yet for {'; '.join(sorted(labels))}.")
 
 
 # --- exceptions ---------------------------------------------------------------------------------------------------

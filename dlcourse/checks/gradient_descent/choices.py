@@ -143,7 +143,7 @@ WHY_NOT = {
     ("C", "rate too large"): "C falls at once and then stays quietly at the lowest loss of the four. Would steps that go too far let it rest?",
     ("C", "rate too small"): "C has reached its lowest level within the first epochs. What would a run look like that is short of speed?",
     ("C", "not shuffled"): "C shows no pattern that returns with each epoch. In which curve do the dotted lines mark a rhythm?",
-    ("D", "good"): "D goes down, but after all the epochs it is still close to where it began. Is there a curve that got to the bottom in the same time?",
+    ("D", "good"): "D goes down, but after all the epochs it is still far from the bottom. Is there a curve that got to the bottom in the same time?",
     ("D", "rate too large"): "D never rises and never leaps. Which curve shows steps that go too far?",
     ("D", "not shuffled"): "D shows no rhythm of epochs; it is nearly a straight line. In which curve do the dotted lines mark a rhythm?",
 }  # fmt: skip
