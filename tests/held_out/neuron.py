@@ -154,7 +154,7 @@ ANSWERS = {
     ),
     "neuron.leaky_relu": HeldOut(
         mistake=leaky_relu_with_two_leaks,
-        says="Entries where `z` is positive come out wrong, the others right",
+        says="where `z` is positive come out wrong, the others right",
         odd=leaky_relu_in_a_copy,
     ),
     "neuron.derivatives": HeldOut(
