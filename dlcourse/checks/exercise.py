@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -111,8 +111,3 @@ class Exercise:
 def cases_of(exercise: Exercise, seed: int) -> list[Case]:
     """The cases for a seed, the same ones every time."""
     return exercise.inputs(np.random.default_rng(seed))
-
-
-def relabeled(case: Case, label: str) -> Case:
-    """The same case under another label."""
-    return replace(case, label=label)
