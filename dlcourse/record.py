@@ -6,15 +6,14 @@ torn last line, which readers skip and the next writer steps over.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from dlcourse.lock import locked
 from dlcourse.workspace import MARKER
 
 FILE = "progress.jsonl"
@@ -50,7 +49,7 @@ def append(workspace: Path, event: dict[str, Any]) -> None:
     path = path_in(workspace)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({**event, "when": datetime.now(UTC).isoformat(timespec="seconds")}, ensure_ascii=False)
-    with open(path, "ab+") as file, _locked(file):
+    with open(path, "ab+") as file, locked(file):
         size = file.seek(0, os.SEEK_END)
         torn = False
         if size:
@@ -90,26 +89,3 @@ def apply(entry: Entry, event: dict[str, Any]) -> None:
         entry.passed = True
         entry.points = max(entry.points, float(event["points"]))
         entry.source = str(event.get("source", "")) or entry.source
-
-
-@contextlib.contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
-    """Hold an exclusive lock on the file while the body runs."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        try:
-            yield
-        finally:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -115,3 +115,21 @@ def test_wrong_arguments_are_explained():
         data.DataLoader((np.zeros(3),), 0)
     with pytest.raises(ValueError, match="at least one"):
         data.DataLoader(())
+    with pytest.raises(TypeError, match=r"one array of shape \(3, 2\); give a tuple"):
+        data.DataLoader(np.zeros((3, 2)))
+    with pytest.raises(TypeError, match=r"batch_size=2\.5; it must be a whole number"):
+        data.DataLoader((np.zeros(3),), 2.5)
+
+
+@pytest.mark.parametrize("name", TOYS)
+@pytest.mark.parametrize("count", [0, -1, 2.5])
+def test_a_toy_problem_needs_a_whole_number_of_points(name, count):
+    with pytest.raises(ValueError, match=f"n_per_class={count}; it must be a whole number of at least 1"):
+        getattr(data, name)(count)
+
+
+def test_a_toy_problem_needs_a_whole_number_of_classes():
+    with pytest.raises(ValueError, match="n_classes=0"):
+        data.spirals(n_classes=0)
+    with pytest.raises(ValueError, match="n_modes=0"):
+        data.gaussian_ring(n_modes=0)

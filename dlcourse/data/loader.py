@@ -24,6 +24,8 @@ class DataLoader:
     ------
     ValueError
         If there are no arrays, their lengths differ, or the batch size is below 1.
+    TypeError
+        If one array stands where a tuple of arrays belongs, or the batch size is not a whole number.
 
     Examples
     --------
@@ -40,6 +42,12 @@ class DataLoader:
         drop_last: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:
+        if isinstance(arrays, np.ndarray):  # its rows would pass for arrays
+            raise TypeError(
+                f"DataLoader: arrays is one array of shape {arrays.shape}; give a tuple, such as (X,) or (X, y)"
+            )
+        if not isinstance(batch_size, int | np.integer):
+            raise TypeError(f"DataLoader: batch_size={batch_size!r}; it must be a whole number")
         self.arrays = tuple(np.asarray(array) for array in arrays)
         lengths = [len(array) for array in self.arrays]
         if len(set(lengths)) != 1:
