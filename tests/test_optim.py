@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -120,3 +122,93 @@ def test_wrong_arguments_are_explained():
     with pytest.raises(ValueError, match=r"betas=\(0.9, 1.0\) must each be at least 0 and below 1"):
         optim.Adam([p], betas=(0.9, 1.0))
     assert len(optim.SGD(p, lr=0.1).param_groups[0]["params"]) == 1
+
+
+# ---- saving
+
+
+def take_steps(parameters: list[Tensor], optimizer: optim.Optimizer, first: int, last: int) -> None:
+    for step in range(first, last):
+        for p, g in zip(parameters, gradients(step), strict=True):
+            p.grad = None if g is None else g.astype(p.dtype)
+        optimizer.step()
+
+
+def fresh(case: str, dtype: type = np.float64) -> tuple[list[Tensor], optim.Optimizer]:
+    name, options = CASES[case]
+    parameters = [Tensor(p.astype(dtype), requires_grad=True) for p in START]
+    groups = [{"params": parameters[:2]}, {"params": parameters[2:], "lr": 0.02}]
+    return parameters, getattr(optim, name)(groups, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_a_resumed_run_equals_the_unbroken_one_bit_for_bit(case, dtype):
+    unbroken, optimizer = fresh(case, dtype)
+    take_steps(unbroken, optimizer, 0, 7)
+    optimizer.param_groups[0]["lr"] = 0.03
+    saved = pickle.dumps(([p.data for p in unbroken], optimizer.state_dict()))
+    take_steps(unbroken, optimizer, 7, 20)
+
+    arrays, state = pickle.loads(saved)
+    resumed, again = fresh(case, dtype)
+    for p, array in zip(resumed, arrays, strict=True):
+        p.data[...] = array
+    again.load_state_dict(state)
+    take_steps(resumed, again, 7, 20)
+    for p, q in zip(unbroken, resumed, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+        assert q.dtype == dtype
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_saved_state_has_pytorchs_form_of_arrays_and_plain_numbers(case):
+    name, options = CASES[case]
+    parameters, optimizer = fresh(case)
+    take_steps(parameters, optimizer, 0, 2)
+    theirs = [torch.tensor(p, requires_grad=True) for p in START]
+    peer = getattr(torch.optim, name)([{"params": theirs[:2]}, {"params": theirs[2:], "lr": 0.02}], **options)
+    sum(t.sum() for t in theirs).backward()
+    peer.step()
+    state, expected = optimizer.state_dict(), peer.state_dict()
+    assert state.keys() == expected.keys()
+    assert [group["params"] for group in state["param_groups"]] == [[0, 1], [2]]
+    for group, peer_group in zip(state["param_groups"], expected["param_groups"], strict=True):
+        assert {key: peer_group[key] for key in group} == group
+    assert set(state["state"]) <= {0, 1, 2}
+    for number, values in state["state"].items():
+        for value in values.values():
+            assert isinstance(value, int | float) or value.shape == START[number].shape
+
+
+def test_a_saved_state_shares_nothing_with_the_optimizer():
+    parameters, optimizer = fresh("Adam")
+    take_steps(parameters, optimizer, 0, 2)
+    state = optimizer.state_dict()
+    kept = pickle.dumps(state)
+    take_steps(parameters, optimizer, 2, 3)
+    assert pickle.dumps(state) == kept
+    optimizer.load_state_dict(state)
+    take_steps(parameters, optimizer, 2, 3)
+    assert pickle.dumps(state) == kept
+    assert optimizer.param_groups[0]["params"][0] is parameters[0]
+
+
+def test_a_state_that_does_not_fit_is_named_and_changes_nothing():
+    parameters, adam = fresh("Adam")
+    take_steps(parameters, adam, 0, 2)
+    before = pickle.dumps(adam.state_dict())
+    with pytest.raises(
+        ValueError, match=r"load_state_dict of Adam: .* have \[1\] parameters, this optimizer's \[2, 1\]"
+    ):
+        adam.load_state_dict(optim.Adam([Tensor([1.0])]).state_dict())
+    with pytest.raises(ValueError, match=r"the saved state has no \['betas', 'eps'\]; is it another optimizer's"):
+        adam.load_state_dict(fresh("SGD")[1].state_dict())
+    with pytest.raises(ValueError, match=r"the saved groups have \[\] parameters"):
+        adam.load_state_dict({})
+    wrong = adam.state_dict()
+    array_names = [name for name, value in wrong["state"][1].items() if isinstance(value, np.ndarray)]
+    wrong["state"][1][array_names[-1]] = np.zeros(5)
+    with pytest.raises(ValueError, match=r"of parameter 1 has shape \(5,\), the parameter \(4,\)"):
+        adam.load_state_dict(wrong)
+    assert pickle.dumps(adam.state_dict()) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
         given = [params] if isinstance(params, Tensor) else list(params)
         groups = given if given and isinstance(given[0], Mapping) else [{"params": given}]
+        self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         for group in groups:
             assert isinstance(group, Mapping)
@@ -46,7 +48,7 @@ class Optimizer:
         self._check()
 
     def _check(self) -> None:
-        everything = [parameter for group in self.param_groups for parameter in group["params"]]
+        everything = self._parameters()
         if not everything:
             raise ValueError(f"{type(self).__name__} got no parameters; model.parameters() can be used up only once")
         for parameter in everything:
@@ -58,6 +60,9 @@ class Optimizer:
             for option in ("lr", "eps", "weight_decay", "momentum"):
                 if group.get(option, 0) < 0:
                     raise ValueError(f"{type(self).__name__}: {option}={group[option]} is negative")
+
+    def _parameters(self) -> list[Tensor]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -76,6 +81,47 @@ class Optimizer:
     def update(self, p: Array, g: Array, state: dict[str, Any], group: Mapping[str, Any]) -> None:
         """Change ``p`` in place, given its gradient ``g`` (left as it is), its state and its group's options."""
         raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of all that the next step needs beside the parameters, which are numbered through the groups.
+
+        Returns
+        -------
+        ``{"state": {0: {...}, ...}, "param_groups": [{"lr": ..., "params": [0, 1]}, ...]}`` of arrays and plain numbers.
+        """
+        numbers = {id(parameter): number for number, parameter in enumerate(self._parameters())}
+        state = {number: self.state[key] for key, number in numbers.items() if key in self.state}
+        groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
+        return copy.deepcopy({"state": state, "param_groups": groups})
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where the saved optimizer was: with copies of its state and its groups' options.
+
+        Raises
+        ------
+        ValueError
+            If groups, shapes or options do not fit this optimizer; nothing is changed then.
+        """
+        saved = copy.deepcopy(dict(state_dict))
+        name, groups = f"load_state_dict of {type(self).__name__}", saved.get("param_groups", [])
+        theirs, own = ([len(g["params"]) for g in all_] for all_ in (groups, self.param_groups))
+        if theirs != own or "state" not in saved:
+            raise ValueError(f"{name}: the saved groups have {theirs} parameters, this optimizer's {own}")
+        for group in groups:
+            if missing := self.defaults.keys() - group.keys():
+                raise ValueError(f"{name}: the saved state has no {sorted(missing)}; is it another optimizer's?")
+        numbers = [number for group in groups for number in group["params"]]
+        state = {}
+        for number, parameter in zip(numbers, self._parameters(), strict=True):
+            for key, value in saved["state"].get(number, {}).items():
+                if isinstance(value, np.ndarray) and value.shape != parameter.shape:
+                    raise ValueError(f"{name}: {key!r} of parameter {number} has shape {value.shape}, the parameter "
+                                     f"{parameter.shape}")  # fmt: skip
+            if number in saved["state"]:
+                state[id(parameter)] = saved["state"][number]
+        self.state = state
+        for group, loaded in zip(self.param_groups, groups, strict=True):
+            group |= {**loaded, "params": group["params"]}
 
 
 def with_decay(g: Array, p: Array, weight_decay: float) -> Array:
