@@ -117,11 +117,14 @@ def _send(node: Node, grad: Array, pending: dict[int, Array], owned: set[int]) -
             f"{_name(node.rule)}: the backward rule returned {len(shares)} gradients for {len(node.parents)} inputs; "
             "it must return a tuple with one for each, None where there is none"
         )
-    for place, (parent, share) in enumerate(zip(node.parents, shares, strict=True)):
+    for place, parent in enumerate(node.parents):
+        share = shares[place]
         if parent is None or share is None:
             continue
-        fresh = callable(share)
-        array = np.asarray(share() if callable(share) else share)
+        if isinstance(share, np.ndarray):
+            array, fresh = share, False
+        else:
+            array, fresh = np.asarray(share() if callable(share) else share), callable(share)
         if array.shape != parent.data.shape:
             array, fresh = _fit(array, node.rule, place, parent.data.shape), True
         if array.dtype != parent.data.dtype:
@@ -161,8 +164,11 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
         If ``shape`` does not broadcast to the shape of ``grad``.
     """
     extra = grad.ndim - len(shape)
-    if extra < 0 or any(size not in (1, wide) for size, wide in zip(shape, grad.shape[extra:], strict=True)):
-        raise ValueError(f"a gradient of shape {grad.shape} cannot be summed down to shape {shape}")
-    stretched = [extra + i for i, size in enumerate(shape) if size != grad.shape[extra + i]]
-    summed: Array = grad.sum(axis=(*range(extra), *stretched), keepdims=True)
+    axes = list(range(extra))
+    for axis, size in enumerate(shape, extra):
+        if extra < 0 or size not in (1, grad.shape[axis]):
+            raise ValueError(f"a gradient of shape {grad.shape} cannot be summed down to shape {shape}")
+        if size != grad.shape[axis]:
+            axes.append(axis)
+    summed: Array = np.add.reduce(grad, axis=tuple(axes), keepdims=True)
     return summed.reshape(shape)

@@ -94,13 +94,13 @@ class Value:
 
     def graph(self) -> list[Value]:
         """This value and all it depends on, each once and oldest first: every value stands after its parents."""
-        found, stack = {id(self): self}, [self]
+        found, stack = {self.number: self}, [self]
         while stack:  # no recursion: a chain of 100,000 operations is fine
             for parent in stack.pop().parents:
-                if id(parent) not in found:
-                    found[id(parent)] = parent
+                if parent.number not in found:
+                    found[parent.number] = parent
                     stack.append(parent)
-        return sorted(found.values(), key=lambda value: value.number)
+        return [found[number] for number in sorted(found)]
 
     def backward(self) -> None:
         """Add the slope of this value with respect to each leaf to the leaf's ``grad``; set that of the values between.
@@ -114,7 +114,7 @@ class Value:
         self.grad += 1.0
         for value in newest_first:
             if value.rule is not None:
-                for parent, grad in zip(value.parents, value.rule(value.grad), strict=True):
+                for parent, grad in zip(value.parents, value.rule(value.grad)):  # noqa: B905  (strict= is slow)
                     parent.grad += grad
 
     def zero_grad(self) -> None:

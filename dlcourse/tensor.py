@@ -307,16 +307,16 @@ def apply(op: Callable[..., Result], *inputs: Any, **options: Any) -> Tensor:
     -------
     Tensor. It is float64 only if an input was: float32 stays float32 beside integers and Python numbers.
     """
-    out, rule = _run(op, inputs, options)
-    return _node(out, inputs, rule)
+    out, rule, parents = _run(op, inputs, options)
+    return _node(out, parents, rule)
 
 
 def apply_many(op: Callable[..., Any], *inputs: Any, **options: Any) -> tuple[Tensor, ...]:
     """:func:`apply` for an op with several outputs, whose rule takes one gradient for each."""
-    outs, rule = _run(op, inputs, options)
+    outs, rule, parents = _run(op, inputs, options)
     gather, deliver = fan_out(rule, outs)
-    hub = _node(np.zeros(()), inputs, gather)
-    return tuple([_node(out, (hub,), deliver_one) for out, deliver_one in zip(outs, deliver, strict=True)])
+    above = (_node(np.zeros(()), parents, gather),) if parents else ()
+    return tuple([_node(out, above, deliver_one) for out, deliver_one in zip(outs, deliver, strict=True)])
 
 
 def as_op(forward: Callable[..., Any], backward: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -362,36 +362,35 @@ def _required_arguments(function: Callable[..., Any]) -> int:
     return sum(p.default is p.empty and p.kind is not p.KEYWORD_ONLY for p in parameters)
 
 
-def _run(op: Callable[..., Any], inputs: Sequence[Any], options: dict[str, Any]) -> Any:
-    arrays = [x.data if isinstance(x, Tensor) else operand(x) for x in inputs]
+def _run(op: Callable[..., Any], inputs: Sequence[Any], options: dict[str, Any]) -> tuple[Any, Rule, Sequence[Any]]:
+    """The op's output or outputs, its rule, and the inputs that need a gradient, None for the others; () for none."""
+    arrays: list[Any] = []
+    parents: list[Tensor | None] = []
+    needed = False
+    for x in inputs:  # one pass with plain appends: this is the price of every op, however small
+        if isinstance(x, Tensor):
+            arrays.append(x.data)
+            parents.append(x if x.requires_grad else None)
+            needed = needed or x.requires_grad
+        else:
+            arrays.append(operand(x))
+            parents.append(None)
     try:
         out, rule = op(*arrays, **options)
     except ValueError as error:
         if "could not be broadcast" in str(error) and op.__module__.startswith("dlcourse.ops"):
             raise ValueError(broadcast_fault(op.__name__, arrays)) from None
         raise
-    return tuple([narrow(one, arrays) for one in out]) if isinstance(out, tuple) else narrow(out, arrays), rule
+    out = tuple([narrow(one, arrays) for one in out]) if isinstance(out, tuple) else narrow(out, arrays)
+    return out, rule, parents if needed and recording.get() else ()
 
 
-def _node(data: Array, inputs: Sequence[Any], rule: Rule | None) -> Tensor:
-    """A computed tensor; it keeps its inputs and its rule only if one of them needs a gradient."""
+def _node(data: Array, parents: Sequence[Node | None], rule: Rule | None) -> Tensor:
+    """A computed tensor; it keeps its rule only if a parent needs a gradient."""
     node = Tensor.__new__(Tensor)
     node.data, node.grad, node.number = data, None, next(numbers)
-    node.parents, node.rule = (), None
-    node.requires_grad = _needs_grad(inputs)
-    if node.requires_grad:
-        node.parents = [x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs]
-        node.rule = rule
+    node.parents, node.rule, node.requires_grad = (parents, rule, True) if parents else ((), None, False)
     return node
-
-
-def _needs_grad(inputs: Sequence[Any]) -> bool:
-    if not recording.get():
-        return False
-    for x in inputs:  # noqa: SIM110  (a generator here would be the slowest part of a small op)
-        if isinstance(x, Tensor) and x.requires_grad:
-            return True
-    return False
 
 
 def as_tensor(x: Any) -> Tensor:

@@ -170,6 +170,26 @@ def test_the_exact_gelu_is_the_default():
     np.testing.assert_allclose(F.gelu(x).data, exact, rtol=1e-12)
 
 
+def test_gelu_in_float32_is_exact_to_a_millionth_and_so_is_its_derivative():
+    x = np.linspace(-15, 15, 200_001).astype(np.float32)  # more than one piece
+    ours, exact = Tensor(x, requires_grad=True), torch.tensor(x.astype(np.float64), requires_grad=True)
+    out, expected = F.gelu(ours), TF.gelu(exact)
+    out.sum().backward()
+    expected.sum().backward()
+    assert out.dtype == ours.grad.dtype == np.float32
+    np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=0, atol=5e-7)
+    np.testing.assert_allclose(ours.grad, exact.grad.numpy(), rtol=0, atol=5e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gelu_has_its_limits_far_from_zero(dtype):
+    x = Tensor(np.array([-np.inf, -1e30, -50, 50, 1e30, np.inf], dtype), requires_grad=True)
+    out = F.gelu(x)
+    out.backward(np.ones(6))
+    np.testing.assert_array_equal(out.data, np.maximum(x.data, 0))
+    np.testing.assert_array_equal(x.grad, [0, 0, 0, 1, 1, 1])
+
+
 # ---- reductions
 
 AXES = [None, 0, 1, -1, -2, (0, 1), (0, -1), (-3, 2), (0, 1, 2)]

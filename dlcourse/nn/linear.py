@@ -50,9 +50,15 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """All axes after the first made one: (N, ...) -> (N, D)."""
+    """The axes from ``start_dim`` to ``end_dim`` made one: by default (N, ...) -> (N, D)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Any) -> Tensor:
         """(N, ...) -> (N, D)."""
         x = as_tensor(input)
-        return x.reshape(len(x), -1)
+        axes = range(x.ndim)[slice(self.start_dim, None if self.end_dim == -1 else self.end_dim + 1)]
+        if not axes:
+            raise ValueError(f"Flatten: shape {x.shape} has no axes from {self.start_dim} to {self.end_dim}")
+        return x.reshape(*x.shape[: axes[0]], math.prod(x.shape[a] for a in axes), *x.shape[axes[-1] + 1 :])

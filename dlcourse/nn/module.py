@@ -1,18 +1,20 @@
 """Module: a layer or a network, which is parameters, further modules, and a function of its input.
 
-A module finds its parts by looking through its own attributes: whatever is a Parameter or a Module belongs to it. So
-there is nothing to register, and a parameter's name is the path of attributes that leads to it: ``hidden.weight``.
+A module finds its parts by looking through its own attributes: whatever is a Parameter, a Buffer or a Module belongs to
+it. So there is nothing to register, and a part's name is the path of attributes that leads to it: ``hidden.weight``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from dlcourse.ops.rule import Array
 from dlcourse.tensor import Tensor
+
+T = TypeVar("T", bound=Tensor)
 
 
 class Parameter(Tensor):
@@ -24,8 +26,14 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad)
 
 
+class Buffer(Tensor):
+    """A tensor that a module keeps and saves but does not learn, such as a running mean; integers too."""
+
+    __slots__ = ()
+
+
 class Module:
-    """Base class of layers and networks: define ``forward``; give parameters and submodules as attributes."""
+    """Base class of layers and networks: define ``forward``; give parameters, buffers and submodules as attributes."""
 
     training: bool = True
 
@@ -49,22 +57,24 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Each parameter once, with its path: ``0.weight``; a shared one under its first name."""
-        seen: set[int] = set()
-        for name, parameter in self._paths():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        return _each_once(self._paths(Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Each parameter once: what an optimizer is given."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def _paths(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Each buffer once, with its path: ``1.running_mean``."""
+        return _each_once(self._paths(Buffer))
+
+    def _paths(self, *kinds: type[T], prefix: str = "") -> Iterator[tuple[str, T]]:
+        """Parts of these kinds: first the module's own, kind by kind, then its children's."""
+        for kind in kinds:
+            for name, value in vars(self).items():
+                if isinstance(value, kind):
+                    yield prefix + name, value
         for name, child in self.named_children():
-            yield from child._paths(f"{prefix}{name}.")
+            yield from child._paths(*kinds, prefix=f"{prefix}{name}.")
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -82,11 +92,11 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters by name, with PyTorch's keys and shapes."""
-        return {name: parameter.data.copy() for name, parameter in self._paths()}
+        """Copies of all parameters and buffers by name, with PyTorch's keys and shapes."""
+        return {name: tensor.data.copy() for name, tensor in self._paths(Parameter, Buffer)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Copy values into the parameters, which stay the same objects and keep their dtype.
+        """Copy values into the parameters and buffers, which stay the same objects and keep their dtype.
 
         Parameters
         ----------
@@ -97,7 +107,7 @@ class Module:
         ValueError
             If a name is missing or unexpected, or a shape differs; nothing is changed then.
         """
-        own = dict(self._paths())
+        own: dict[str, Tensor] = dict(self._paths(Parameter, Buffer))
         values = {name: np.asarray(value) for name, value in state_dict.items()}
         faults = [f"{name!r} of shape {own[name].shape} is missing" for name in own if name not in values]
         faults += [f"{name!r} of shape {values[name].shape} is unexpected" for name in values if name not in own]
@@ -108,8 +118,8 @@ class Module:
         ]
         if faults:
             raise ValueError(f"load_state_dict of {type(self).__name__}: " + "; ".join(faults))
-        for name, parameter in own.items():
-            parameter.data[...] = values[name]
+        for name, tensor in own.items():
+            tensor.data[...] = values[name]
 
     def extra_repr(self) -> str:
         """What stands between the parentheses when the module is printed."""
@@ -119,6 +129,14 @@ class Module:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         inside = "\n  " + "\n  ".join(lines) + "\n" if lines else self.extra_repr()
         return f"{type(self).__name__}({inside})"
+
+
+def _each_once(paths: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    seen: set[int] = set()
+    for name, tensor in paths:
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield name, tensor
 
 
 class ModuleList(Module):

@@ -9,6 +9,8 @@ import numpy as np
 
 from dlcourse.ops.rule import Array
 
+FLOAT64 = np.dtype(np.float64)  # comparing with np.float64 itself would make this anew for each op
+
 
 def as_array(x: Any) -> Array:
     """``x`` as an array with NumPy's own dtype: whole numbers stay integers."""
@@ -38,17 +40,17 @@ def new_array(data: Any) -> Array:
 
 def operand(x: Any) -> Any:
     """An op's input that is no tensor: a number stays Python's number, which never widens float32 to float64."""
+    if isinstance(x, (int, float)):
+        return x
     if isinstance(x, np.ndarray):
         return x.item() if x.ndim == 0 and x.dtype.kind == "f" else x
-    if isinstance(x, bool | int | float):
-        return x
     return x.item() if isinstance(x, np.generic) else new_array(x)
 
 
 def narrow(out: Any, inputs: Sequence[Any]) -> Array:
     """An op's output as an array, of float64 only if an input was: beside integers, float32 stays float32."""
-    array = np.asarray(out)
-    if array.dtype == np.float64 and not any(isinstance(x, np.ndarray) and x.dtype == np.float64 for x in inputs):
+    array: Array = out if type(out) is np.ndarray else np.asarray(out)
+    if array.dtype == FLOAT64 and not any(isinstance(x, np.ndarray) and x.dtype == FLOAT64 for x in inputs):
         return array.astype(np.float32)
     return array
 

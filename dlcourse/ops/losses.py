@@ -54,10 +54,11 @@ def cross_entropy(logits: Array, target: Array, reduction: Reduction = "mean") -
     log_probs = _log_softmax(scores, -1)  # (N, C)
     rows = np.arange(len(classes))
 
-    def rule(grad: Array) -> tuple[Array, None]:  # grad (N,)
+    def rule(grad: Array) -> tuple[Array, None]:  # grad (N,) or ()
         d = np.exp(log_probs)
         d[rows, classes] -= 1
-        return _to_layout(d * grad[:, None], logits.shape), None
+        d *= grad[..., None]
+        return _to_layout(d, logits.shape), None
 
     return _reduce(-log_probs[rows, classes], shape, reduction, rule)
 
@@ -67,7 +68,7 @@ def nll_loss(log_probs: Array, target: Array, reduction: Reduction = "mean") -> 
     values, classes, shape = _by_class("nll_loss", log_probs, target)
     rows = np.arange(len(classes))
 
-    def rule(grad: Array) -> tuple[Array, None]:  # grad (N,)
+    def rule(grad: Array) -> tuple[Array, None]:  # grad (N,) or ()
         d = np.zeros(values.shape, grad.dtype)
         d[rows, classes] = -grad
         return _to_layout(d, log_probs.shape), None
@@ -84,7 +85,7 @@ def _by_class(name: str, scores: Array, target: Array) -> tuple[Array, Array, tu
             f"{scores.shape[:axis] + scores.shape[axis + 1 :]}; got shape {target.shape}"
         )
     C = scores.shape[axis]
-    if not np.issubdtype(target.dtype, np.integer):
+    if target.dtype.kind not in "iu":
         raise TypeError(f"{name}: the target holds class numbers, so its dtype must be an integer one, not "
                         f"{target.dtype}; convert it with target.astype(int)")  # fmt: skip
     if target.size and (target.min() < 0 or target.max() >= C):
@@ -104,14 +105,14 @@ def _to_layout(d: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _reduce(losses: Array, shape: tuple[int, ...], reduction: Reduction, rule: Rule) -> Result:
-    """The mean, the sum or all of the losses, any shape; ``rule`` takes a gradient of the shape of ``losses``."""
+    """The mean, the sum or all of the losses; ``rule`` takes one gradient for each of them, or one for all."""
     if reduction == "none":
         return losses.reshape(shape), lambda grad: rule(grad.reshape(losses.shape))
     if reduction == "sum":
-        return np.sum(losses), lambda grad: rule(np.broadcast_to(grad, losses.shape))
+        return losses.sum(), rule
     if reduction == "mean":
         n = losses.size or math.nan
-        return np.sum(losses) / n, lambda grad: rule(np.broadcast_to(grad / n, losses.shape))
+        return losses.sum() / n, lambda grad: rule(np.asarray(grad / n))
     raise ValueError(f"reduction={reduction!r}: choose 'mean', 'sum' or 'none'")
 
 

@@ -73,6 +73,6 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Result:
     def backward(grad: Array) -> tuple[Callable[[], Array], ...]:
         g = grad.reshape(-1, weight.shape[0])  # (N, O)
         for_x_and_weight = (lambda: (g @ weight).reshape(x.shape), lambda: g.T @ flat)
-        return for_x_and_weight if bias is None else (*for_x_and_weight, lambda: g.sum(axis=0))
+        return for_x_and_weight if bias is None else (*for_x_and_weight, lambda: np.ones(len(g), g.dtype) @ g)
 
     return out.reshape(*x.shape[:-1], weight.shape[0]), backward

@@ -16,7 +16,7 @@ Axis = int | tuple[int, ...] | None
 
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Result:
     """Sum: every entry gets the gradient of its sum."""
-    total = np.sum(x, axis=axis, keepdims=True)
+    total = x.sum(axis, keepdims=True)
 
     def backward(grad: Array) -> tuple[Array]:
         return (np.broadcast_to(grad.reshape(total.shape), x.shape),)
@@ -69,7 +69,7 @@ def _extreme(x: Array, best: Array, axis: Axis, keepdims: bool) -> Result:
 
 
 def _squeeze(kept: Array, axis: Axis, keepdims: bool) -> Array:
-    return kept if keepdims else np.squeeze(kept, axis=axis)
+    return kept if keepdims else kept.squeeze(axis)
 
 
 def _count(x: Array, reduced: Array) -> int:
