@@ -6,10 +6,7 @@ papers refer to. ``load_digits`` itself is bundled and needs no network.
 
 from __future__ import annotations
 
-import gzip
 import math
-import tarfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -123,6 +120,9 @@ def _split(X: Array, y: Array, X_test: Array, y_test: Array, shape: tuple[int, .
 
 def _read_idx(path: Path, ndim: int) -> Array:
     """An array of bytes with ``ndim`` axes from a gzipped IDX file (its format: LeCun, Cortes & Burges' MNIST page)."""
+    import gzip  # here, since few who import the package download anything
+    import zlib
+
     try:
         with gzip.open(path) as file:
             raw = file.read()
@@ -141,6 +141,10 @@ def _read_idx(path: Path, ndim: int) -> Array:
 
 def _members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     """The named files of a .tar.gz, in this order, read into memory: nothing is written to the disk."""
+    import gzip
+    import tarfile
+    import zlib
+
     found = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
