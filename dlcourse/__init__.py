@@ -17,6 +17,7 @@ _PUBLIC = {
     "nn": ("dlcourse.nn", None),
     "optim": ("dlcourse.optim", None),
     "data": ("dlcourse.data", None),
+    "train": ("dlcourse.train", None),
     "gradcheck": ("dlcourse.gradients", "gradcheck"),
     "check": ("dlcourse.checks.notebook", "check"),
     "hint": ("dlcourse.checks.notebook", "hint"),
@@ -24,10 +25,10 @@ _PUBLIC = {
     "mine": ("dlcourse.mine", None),
 }
 
-__all__ = ["Tensor", "check", "data", "gradcheck", "hint", "mine", "nn", "no_grad", "optim", "progress"]
+__all__ = ["Tensor", "check", "data", "gradcheck", "hint", "mine", "nn", "no_grad", "optim", "progress", "train"]
 
 if TYPE_CHECKING:
-    from dlcourse import data, mine, nn, optim
+    from dlcourse import data, mine, nn, optim, train
     from dlcourse.checks.notebook import check, hint, progress
     from dlcourse.gradients import gradcheck
     from dlcourse.tensor import Tensor, no_grad
