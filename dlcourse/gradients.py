@@ -34,7 +34,14 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array, eps: float = 1e-5) -
     Returns
     -------
     Array of x's shape.
+
+    Raises
+    ------
+    TypeError
+        If x holds integers, which a small step would leave as they are.
     """
+    if x.dtype.kind != "f":
+        raise TypeError(f"numerical_gradient: x holds {x.dtype}, in which no small step exists; use x.astype(float)")
     return _jacobian(lambda: np.asarray(f(x)), x, eps).reshape(x.shape)
 
 
@@ -85,6 +92,8 @@ def gradcheck(f: Callable[..., Tensor], inputs: Any, eps: float = 1e-6, atol: fl
         analytical = _by_backward(out, tensors, checked)
         for jacobian, i in zip(analytical, checked, strict=True):
             x = tensors[i].data
+            if not x.size:
+                continue
             _finite(jacobian.reshape(-1, *x.shape), f"the gradient of input {i} by backward()")
             numerical = _jacobian(lambda: _values(f, tensors), x, eps).reshape(jacobian.shape)
             _finite(numerical.reshape(-1, *x.shape), f"the gradient of input {i} by central differences")

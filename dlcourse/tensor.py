@@ -18,7 +18,7 @@ from dlcourse.ops.inputs import as_array, axes_or_shape, broadcast_fault, index_
 from dlcourse.ops.reductions import Axis
 from dlcourse.ops.rule import Array, Result, Rule
 
-__all__ = ["Tensor", "apply", "apply_many", "as_op", "as_tensor", "no_grad", "unbroadcast"]
+__all__ = ["Tensor", "apply", "apply_many", "as_op", "as_tensor", "floating", "no_grad", "unbroadcast"]
 
 
 class Tensor:
@@ -96,6 +96,9 @@ class Tensor:
 
     def __float__(self) -> float:
         return float(self.item())
+
+    def __format__(self, spec: str) -> str:  # f"{loss:.3f}"
+        return format(self.item() if spec else str(self), spec)
 
     def __bool__(self) -> bool:
         return bool(self.data)
@@ -190,6 +193,28 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return apply(ops.neg, self)
 
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._in_place(self + other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._in_place(self - other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._in_place(self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._in_place(self / other)
+
+    def _in_place(self, new: Tensor) -> Tensor:
+        """``w -= lr * w.grad`` changes a weight itself, and only under no_grad; any other ``x -= y`` is ``x = x - y``."""
+        if self.rule is not None or not self.requires_grad:
+            return new
+        if recording.get():
+            raise RuntimeError("a tensor with requires_grad=True is changed in place, which no gradient can follow; write "
+                               "x = x + ... for a new tensor, or change a weight inside of no_grad()")  # fmt: skip
+        self.data[...] = new.data
+        return self
+
     # Comparisons give plain boolean arrays: masks have no gradient.
 
     def __lt__(self, other: Any) -> Array:
@@ -216,27 +241,29 @@ class Tensor:
 
     def exp(self) -> Tensor:
         """e to the power of each entry."""
-        return apply(ops.exp, self)
+        return apply(ops.exp, floating(self))
 
     def log(self) -> Tensor:
         """Natural logarithm."""
-        return apply(ops.log, self)
+        return apply(ops.log, floating(self))
 
     def sqrt(self) -> Tensor:
         """Square root."""
-        return apply(ops.sqrt, self)
+        return apply(ops.sqrt, floating(self))
 
     def abs(self) -> Tensor:
         """Absolute value."""
         return apply(ops.abs, self)
 
+    __abs__ = abs
+
     def tanh(self) -> Tensor:
         """Hyperbolic tangent."""
-        return apply(ops.tanh, self)
+        return apply(ops.tanh, floating(self))
 
     def sigmoid(self) -> Tensor:
         """``1 / (1 + exp(-x))``."""
-        return apply(ops.sigmoid, self)
+        return apply(ops.sigmoid, floating(self))
 
     def relu(self) -> Tensor:
         """``max(x, 0)``."""
@@ -267,6 +294,10 @@ class Tensor:
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest entry (the values alone, as in NumPy); equal ones share the gradient."""
         return apply(ops.min, self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None) -> Array:
+        """Where the largest entry is, as plain integers: ``(logits.argmax(1) == labels).mean()`` is the accuracy."""
+        return np.asarray(np.argmax(self.data, axis))
 
     # ---- shapes
 
@@ -396,3 +427,12 @@ def _node(data: Array, parents: Sequence[Node | None], rule: Rule | None) -> Ten
 def as_tensor(x: Any) -> Tensor:
     """``x`` itself if it is a tensor, else a constant that shares its memory."""
     return x if isinstance(x, Tensor) else _node(new_array(x), (), None)
+
+
+def floating(x: Any) -> Tensor:
+    """``x`` as a tensor; pixels and other small or unsigned integers become float32, else NumPy counts modulo 256."""
+    tensor = as_tensor(x)
+    kind = tensor.data.dtype.kind
+    if kind == "f" or (kind == "i" and tensor.data.itemsize > 2):
+        return tensor
+    return as_tensor(tensor.data.astype(np.float32))

@@ -254,6 +254,7 @@ def test_an_import_inside_a_function_makes_no_cycle():
 
 # ---- what an import costs
 
+NUMPY = "import numpy, numpy.random"
 ENGINE = "import dlcourse; dlcourse.Tensor, dlcourse.nn, dlcourse.optim, dlcourse.data, dlcourse.gradcheck"
 
 
@@ -271,18 +272,18 @@ def test_importing_loads_no_heavy_package(code):
     assert "dlcourse" in loaded
 
 
-def own_seconds(code: str) -> float:
-    """Processor time of an import, NumPy being loaded already: other programs on the machine hardly change it."""
+def seconds(code: str, before: str = "") -> float:
+    """Processor time of an import, which other programs on the machine change less than the time on the clock."""
     clock = "time.process_time()"
-    lines = f"import time, numpy, numpy.random\nstart = {clock}\n{code}\nprint({clock} - start)"
-    return float(python(lines).stdout)
+    return float(python(f"import time\n{before}\nstart = {clock}\n{code}\nprint({clock} - start)").stdout)
 
 
 def test_importing_takes_little_more_than_numpy():
     python("import dlcourse")  # writes the bytecode
-    assert statistics.median(own_seconds("import dlcourse") for _ in range(5)) < COLD_IMPORT_LIMIT
+    assert statistics.median(seconds("import dlcourse", NUMPY) for _ in range(5)) < COLD_IMPORT_LIMIT
 
 
-def test_the_whole_engine_is_as_quick_to_load():
+def test_the_whole_engine_loads_in_less_time_than_numpy():
     python(ENGINE)
-    assert min(own_seconds(ENGINE) for _ in range(5)) < COLD_IMPORT_LIMIT  # a busy machine can only add to it
+    pairs = [(seconds(ENGINE, NUMPY), seconds(NUMPY)) for _ in range(5)]
+    assert statistics.median(ours / numpys for ours, numpys in pairs) < 1

@@ -77,7 +77,10 @@ NO_GRADIENT = {"one_hot"}
 
 # layer -> (constructor's arguments, shapes of its inputs, target if it is a loss); N, the examples, is on axis `batch`
 LAYERS: dict[str, tuple[dict[str, Any], list[tuple[int, ...]], Any]] = {
-    **{name: ({}, [(3, 4)], None) for name in ("ReLU", "LeakyReLU", "Sigmoid", "Tanh", "GELU", "SiLU", "Flatten")},
+    **{
+        name: ({}, [(3, 4)], None)
+        for name in ("ReLU", "LeakyReLU", "Sigmoid", "Tanh", "GELU", "SiLU", "Flatten", "Identity")
+    },
     "Softmax": ({}, [(3, 4)], None),
     "LogSoftmax": ({}, [(3, 4)], None),
     "Dropout": ({"p": 0.4}, [(3, 4)], None),

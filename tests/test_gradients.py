@@ -83,6 +83,19 @@ def test_f_must_return_a_tensor():
         gradcheck(lambda x: 1.0, X)
 
 
+def test_an_empty_input_has_nothing_to_check():
+    assert gradcheck(lambda x: x * 2, np.ones((0, 3)))
+    assert gradcheck(lambda a, b: a.sum() + b * b, [np.ones(0), np.ones(2)])
+    with pytest.raises(GradientError, match="input 1 at"):
+        gradcheck(lambda a, b: a.sum() + as_op(lambda b: b * b, lambda grad, b: grad)(b), [np.ones(0), np.ones(2)])
+    assert numerical_gradient(np.sum, np.ones((0, 3))).shape == (0, 3)
+
+
+def test_integers_have_no_numerical_gradient():
+    with pytest.raises(TypeError, match="x holds int64, in which no small step exists"):
+        numerical_gradient(lambda x: float((x * x).sum()), np.arange(3))
+
+
 def test_a_numerical_gradient_is_right_to_nine_digits_and_leaves_x():
     x = X.copy()
     grad = numerical_gradient(lambda x: float((x**3).sum()), x)

@@ -247,6 +247,10 @@ def test_the_state_of_another_schedule_is_refused():
 # ---- errors
 
 
+def test_a_whole_number_of_numpy_counts_steps():
+    assert lr_scheduler.StepLR(pair("SGD", {"lr": 0.1})[1], np.int64(3)).step_size == 3
+
+
 def test_wrong_options_are_explained():
     _, sgd, _, _ = pair("SGD", {"lr": 0.1})
     with pytest.raises(ValueError, match="step_size must be a whole number of steps above 0, not 0"):

@@ -134,8 +134,35 @@ def test_a_module_list_is_indexed_and_counted():
     layers = nn.ModuleList([nn.ReLU(), nn.Tanh()])
     assert len(layers) == 2
     assert isinstance(layers[-1], nn.Tanh)
+    net = nn.Sequential(nn.Linear(2, 3), *layers)
+    assert type(net[:2]) is nn.Sequential
+    assert list(net[:2]) == [net[0], net[1]]
+    np.testing.assert_array_equal(net[:2](np.ones(2)).data, net[1](net[0](np.ones(2))).data)
     with pytest.raises(TypeError, match=r"Sequential holds modules, not function"):
         nn.Sequential(nn.functional.relu)
+
+
+def test_apply_reaches_every_module_the_inner_ones_first_as_in_pytorch():
+    def names(package):
+        seen = []
+        net = package.Sequential(package.Linear(2, 2), package.Sequential(package.ReLU()))
+        assert net.apply(lambda module: seen.append(type(module).__name__)) is net
+        return seen
+
+    assert names(nn) == names(torch.nn)
+
+
+def test_a_seed_can_stand_for_a_generator():
+    for layer in (nn.Linear, nn.Embedding, nn.LSTM):
+        np.testing.assert_equal(layer(3, 2, rng=0).state_dict(), layer(3, 2, rng=0).state_dict())
+    x = np.ones((3, 4), np.float32)
+    np.testing.assert_array_equal(nn.Dropout(rng=1)(x).data, nn.functional.dropout(x, rng=1).data)
+
+
+def test_whole_numbers_of_numpy_are_sizes_too():
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(nn.LayerNorm(np.int64(3))(x).data, nn.LayerNorm(3)(x).data)
+    assert len(nn.functional.split(x, np.int64(1))) == 2
 
 
 def test_train_and_eval_reach_every_module():
@@ -207,7 +234,7 @@ def test_a_module_without_weights_equals_pytorchs(ours, theirs):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name", ["MSELoss", "L1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss"])
 def test_a_loss_module_equals_pytorchs(name, reduction):
-    ours, theirs = getattr(nn, name)(reduction), getattr(torch.nn, name)(reduction=reduction)
+    ours, theirs = getattr(nn, name)(reduction=reduction), getattr(torch.nn, name)(reduction=reduction)
     x = rng.standard_normal((4, 3))
     if name in ("CrossEntropyLoss", "NLLLoss"):
         y = rng.integers(0, 3, 4)
@@ -290,6 +317,15 @@ def test_clipping_equals_pytorchs_and_returns_the_length_before(max_norm):
     assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, max_norm).item(), rel=1e-12)
     for mine, peer in zip(ours[:2], theirs[:2], strict=True):
         np.testing.assert_allclose(mine.grad, peer.grad.numpy(), rtol=1e-9)
+
+
+def test_clipping_spreads_a_nan_to_all_gradients_like_pytorchs():
+    ours, theirs = [Tensor([1.0]), Tensor([1.0])], [torch.ones(1), torch.ones(1)]
+    for mine, peer, g in zip(ours, theirs, (np.nan, 1.0), strict=True):
+        mine.grad, peer.grad = np.array([g], np.float32), torch.tensor([g])
+    assert np.isnan(nn.utils.clip_grad_norm_(ours, 1.0))
+    torch.nn.utils.clip_grad_norm_(theirs, 1.0)
+    assert [np.isnan(t.grad[0]) for t in ours] == [bool(t.grad.isnan()) for t in theirs] == [True, True]
 
 
 def test_clipping_keeps_float32():

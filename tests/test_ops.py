@@ -164,6 +164,37 @@ def test_an_activation_of_huge_numbers_is_finite_and_silent(name):
         compare(*UNARY[name], [-1e4, -800.0, -90.0, -40.0, 40.0, 90.0, 800.0, 1e4], differences=False)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sigmoid_is_right_where_it_is_tiny(dtype):
+    x = np.array([-700.0 if dtype == np.float64 else -80.0, -3e38], dtype)
+    np.testing.assert_allclose(F.sigmoid(x).data, torch.sigmoid(torch.tensor(x)).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(F.silu(x).data, TF.silu(torch.tensor(x)).numpy(), rtol=1e-6)
+
+
+PIXELS = {
+    **{name: (lambda x, name=name: getattr(x, name)()) for name in ("exp", "log", "sqrt", "tanh", "sigmoid")},
+    **{name: getattr(F, name) for name in ("silu", "gelu", "leaky_relu", "softmax", "log_softmax")},
+    "linear": lambda x: F.linear(x, x),
+    "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
+    "layer_norm": lambda x: F.layer_norm(x, 4),
+    "conv2d": lambda x: F.conv2d(x.reshape(1, 1, 3, 4), x.reshape(1, 1, 3, 4)[..., :2]),
+    "cross_entropy": lambda x: F.cross_entropy(x, [0, 1, 2]),
+    "mse_loss": lambda x: F.mse_loss(x, x[::-1]),
+    "l1_loss": lambda x: F.l1_loss(x, x[::-1]),
+    "bce": lambda x: F.binary_cross_entropy_with_logits(x, x[::-1]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int64, bool])
+@pytest.mark.parametrize("name", PIXELS)
+def test_pixels_are_computed_with_as_float32(name, dtype):
+    x = np.array([[1, 5, 90, 100], [3, 0, 80, 2], [7, 7, 100, 60]]).astype(dtype)
+    with np.errstate(divide="ignore", over="ignore"):
+        out, expected = PIXELS[name](Tensor(x)), PIXELS[name](Tensor(x.astype(np.float32)))
+    assert out.dtype == (np.int64 if dtype is np.int64 and name in ("linear", "conv2d") else np.float32)
+    np.testing.assert_allclose(out.data, expected.data, rtol=1e-5, atol=1e-6)
+
+
 def test_the_exact_gelu_is_the_default():
     x = np.array([-1.0, 0.5, 2.0])
     exact = 0.5 * x * (1 + torch.erf(torch.tensor(x / np.sqrt(2))).numpy())

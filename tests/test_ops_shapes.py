@@ -195,6 +195,25 @@ def test_iterating_gives_the_slices_of_the_first_axis():
 def test_split_sizes_that_do_not_add_up_are_named():
     with pytest.raises(ValueError, match=r"split: sizes \[1, 1\] add up to 2, axis 1 of shape \(3, 4, 5\) has 4"):
         F.split(Tensor(X), [1, 1], 1)
+    with pytest.raises(ValueError, match="none may be negative"):
+        F.split(Tensor(X), [5, -1], 1)
+    with pytest.raises(ValueError, match=r"sizes \[0, 0, 0\] add up to 0"):
+        F.split(Tensor(X), 0)
+
+
+@pytest.mark.parametrize("join", [lambda: F.concatenate([X, X], axis=3), lambda: F.split(X, 1, axis=3)])
+def test_an_axis_that_does_not_exist_is_named(join):
+    with pytest.raises(np.exceptions.AxisError, match="axis 3 is out of bounds for array of dimension 3"):
+        join()
+
+
+def test_two_axes_of_three_are_no_transposition():
+    with pytest.raises(ValueError, match=r"axes \(0, 1\) for shape \(3, 4, 5\); .* swapaxes"):
+        Tensor(X).transpose(0, 1)
+
+
+def test_a_border_of_none_is_zero_as_in_pytorch():
+    np.testing.assert_array_equal(F.pad(X, (1, 1), value=None).data, TF.pad(torch.tensor(X), (1, 1)).numpy())
 
 
 @pytest.mark.parametrize("pad", [(1, 2), (0, 0), (1, 0, 2, 3), (0, 1, 1, 0, 2, 2), ()], ids=str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -121,10 +122,25 @@ def test_wrong_arguments_are_explained():
         optim.SGD([p], lr=0.1, nesterov=True)
     with pytest.raises(ValueError, match=r"betas=\(0.9, 1.0\) must each be at least 0 and below 1"):
         optim.Adam([p], betas=(0.9, 1.0))
+    with pytest.raises(TypeError, match="each group must be a dict with 'params', this is a Parameter"):
+        optim.SGD([{"params": [p]}, nn.Parameter([1.0])], lr=0.1)
+    with pytest.raises(TypeError, match=r"this is a dict\['param'\]"):
+        optim.SGD([{"param": [p]}], lr=0.1)
     assert len(optim.SGD(p, lr=0.1).param_groups[0]["params"]) == 1
 
 
 # ---- saving
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_beside_its_parameters_goes_on_with_the_same_steps(duplicate):
+    parameters, optimizer = fresh("Adam")
+    take_steps(parameters, optimizer, 0, 3)
+    twins, twin = duplicate((parameters, optimizer))
+    for tensors, one in ((parameters, optimizer), (twins, twin)):
+        take_steps(tensors, one, 3, 5)
+    for p, q in zip(parameters, twins, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
 
 
 def take_steps(parameters: list[Tensor], optimizer: optim.Optimizer, first: int, last: int) -> None:

@@ -6,7 +6,7 @@ from dlcourse.nn.attention import MultiheadAttention
 from dlcourse.nn.convolution import Conv2d, ConvTranspose2d
 from dlcourse.nn.dropout import Dropout
 from dlcourse.nn.embedding import Embedding
-from dlcourse.nn.linear import Flatten, Linear
+from dlcourse.nn.linear import Flatten, Identity, Linear
 from dlcourse.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from dlcourse.nn.module import Buffer, Module, ModuleList, Parameter, Sequential
 from dlcourse.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
@@ -16,8 +16,8 @@ from dlcourse.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 # fmt: off
 __all__ = [
     "GELU", "GRU", "LSTM", "RNN", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Buffer", "Conv2d",
-    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GRUCell", "L1Loss", "LSTMCell",
-    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
+    "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GRUCell", "Identity", "L1Loss",
+    "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList",
     "MultiheadAttention", "NLLLoss", "Parameter", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh",
     "functional", "init", "utils",
 ]

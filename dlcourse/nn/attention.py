@@ -38,7 +38,7 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, batch_first: bool = False,
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, batch_first: bool = False,
         rng: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
         if num_heads < 1 or embed_dim % num_heads:
@@ -46,7 +46,7 @@ class MultiheadAttention(Module):
         if not 0 <= dropout <= 1:
             raise ValueError(f"MultiheadAttention: dropout={dropout} is no probability; it must lie in [0, 1]")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng = np.random.default_rng(rng)
         self.in_proj_weight = Parameter(np.empty((3 * embed_dim, embed_dim), np.float32))
         self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, np.float32)) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, self.rng)

@@ -15,9 +15,8 @@ from dlcourse.nn import functional as F  # noqa: N812
 from dlcourse.ops.inputs import as_array
 from dlcourse.ops.losses import Reduction
 from dlcourse.ops.rule import Array
-from dlcourse.tensor import Tensor, as_op, as_tensor
-
-Pair = int | tuple[int, int]
+from dlcourse.ops.windows import Size
+from dlcourse.tensor import Tensor, as_op, as_tensor, floating
 
 
 def softmax(input: Any, axis: int = -1) -> Tensor:
@@ -29,7 +28,7 @@ def softmax(input: Any, axis: int = -1) -> Tensor:
 
 def cross_entropy(input: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     """``-Σ y log softmax(x)``, y one-hot (Bishop 2006, equation 4.108): (N, C, ...) and classes (N, ...)."""
-    x, axis = as_tensor(input), min(1, as_tensor(input).ndim - 1)
+    x, axis = floating(input), min(1, as_tensor(input).ndim - 1)
     shifted = x - x.max(axis, keepdims=True).detach()
     log_probs = shifted - shifted.exp().sum(axis, keepdims=True).log()
     y = np.moveaxis(F.one_hot(target, x.shape[axis]), -1, axis)
@@ -95,7 +94,7 @@ def _scale_and_shift(x: Tensor, weight: Any, bias: Any) -> Tensor:
 # ---- windows
 
 
-def conv2d(input: Any, weight: Any, bias: Any = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
+def conv2d(input: Any, weight: Any, bias: Any = None, stride: Size = 1, padding: Size = 0) -> Tensor:
     """``out[n, o, y, x] = b[o] + Σ w[o, c, i, j] in[n, c, y + i, x + j]`` (Goodfellow et al. 2016, equation 9.6).
 
     For each place (i, j) in the kernel, the image shifted by it goes through one matrix (O, C), and these are summed.
@@ -109,17 +108,17 @@ def conv2d(input: Any, weight: Any, bias: Any = None, stride: Pair = 1, padding:
     return out if bias is None else out + as_tensor(bias).reshape(-1, 1, 1)
 
 
-def max_pool2d(input: Any, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
+def max_pool2d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
     """The largest entry of each window. Equal ones share the gradient here; the fused form gives it to the first."""
     return F.stack(_shifted(input, kernel_size, stride or kernel_size, padding, border=-math.inf)).max(0)
 
 
-def avg_pool2d(input: Any, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
+def avg_pool2d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
     """The mean of each window, a zero border included."""
     return F.stack(_shifted(input, kernel_size, stride or kernel_size, padding)).mean(0)
 
 
-def _shifted(input: Any, kernel_size: Any, stride: Pair, padding: Pair, border: float = 0.0) -> list[Tensor]:
+def _shifted(input: Any, kernel_size: Any, stride: Size, padding: Size, border: float = 0.0) -> list[Tensor]:
     """For each place (i, j) in a window, the entries there of all windows: (N, C, H, W), H and W the output's."""
     (kh, kw), (sh, sw), (ph, pw) = ((v, v) if isinstance(v, int) else v for v in (kernel_size, stride, padding))
     x = F.pad(input, (pw, pw, ph, ph), value=border)

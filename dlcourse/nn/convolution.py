@@ -97,7 +97,7 @@ def _start(
     """A weight for these channels, those of its first axis first, and so many biases, as PyTorch draws them."""
     if groups < 1 or any(C % groups for C in channels):
         raise ValueError(f"a convolution with groups={groups} needs multiples of it as channels, not {channels}")
-    rng = np.random.default_rng() if rng is None else rng
+    rng = np.random.default_rng(rng)
     shape = (channels[0], channels[1] // groups, *pair("a convolution", "kernel_size", kernel_size, 1))
     bound = 1 / math.sqrt(math.prod(shape[1:]))
     weight = init.uniform_(Parameter(np.empty(shape, np.float32)), -bound, bound, rng)

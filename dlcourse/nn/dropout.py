@@ -24,7 +24,7 @@ class Dropout(Module):
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: p={p} is no probability; it must lie in [0, 1]")
         self.p = p
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng = np.random.default_rng(rng)
 
     def forward(self, input: Any) -> Tensor:
         """Any shape, kept."""

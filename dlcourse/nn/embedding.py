@@ -32,12 +32,9 @@ class Embedding(Module):
     """
 
     def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
         rng: np.random.Generator | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
         self.padding_idx = padding_idx
         init.normal_(self.weight, rng=rng)

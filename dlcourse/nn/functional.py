@@ -16,7 +16,7 @@ from dlcourse.ops.inputs import as_array
 from dlcourse.ops.losses import Reduction
 from dlcourse.ops.rule import Array
 from dlcourse.ops.windows import Size
-from dlcourse.tensor import Tensor, apply, apply_many, as_tensor
+from dlcourse.tensor import Tensor, apply, apply_many, as_tensor, floating
 
 # ---- activations
 
@@ -28,43 +28,43 @@ def relu(input: Any) -> Tensor:
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
     """``x`` where positive, else ``negative_slope * x`` (Maas, Hannun & Ng 2013)."""
-    return apply(ops.leaky_relu, as_tensor(input), negative_slope=negative_slope)
+    return apply(ops.leaky_relu, floating(input), negative_slope=negative_slope)
 
 
 def sigmoid(input: Any) -> Tensor:
     """``1 / (1 + exp(-x))``."""
-    return apply(ops.sigmoid, as_tensor(input))
+    return apply(ops.sigmoid, floating(input))
 
 
 def tanh(input: Any) -> Tensor:
     """Hyperbolic tangent."""
-    return apply(ops.tanh, as_tensor(input))
+    return apply(ops.tanh, floating(input))
 
 
 def gelu(input: Any, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     """``x * Φ(x)``, exact, or by a hyperbolic tangent (Hendrycks & Gimpel 2016, section 2)."""
     if approximate == "tanh":
-        return apply(ops.gelu_tanh, as_tensor(input))
+        return apply(ops.gelu_tanh, floating(input))
     if approximate != "none":
         raise ValueError(f"gelu: approximate={approximate!r}; choose 'none' or 'tanh'")
     from scipy.special import ndtr
 
-    return apply(ops.gelu, as_tensor(input), normal_cdf=ndtr)
+    return apply(ops.gelu, floating(input), normal_cdf=ndtr)
 
 
 def silu(input: Any) -> Tensor:
     """``x * sigmoid(x)``, also called swish."""
-    return apply(ops.silu, as_tensor(input))
+    return apply(ops.silu, floating(input))
 
 
 def softmax(input: Any, axis: int = -1) -> Tensor:
     """``exp(x) / sum(exp(x))`` along an axis."""
-    return apply(ops.softmax, as_tensor(input), axis=axis)
+    return apply(ops.softmax, floating(input), axis=axis)
 
 
 def log_softmax(input: Any, axis: int = -1) -> Tensor:
     """``log(softmax(x))`` along an axis, right also where the softmax underflows to 0."""
-    return apply(ops.log_softmax, as_tensor(input), axis=axis)
+    return apply(ops.log_softmax, floating(input), axis=axis)
 
 
 # ---- layers
@@ -72,8 +72,11 @@ def log_softmax(input: Any, axis: int = -1) -> Tensor:
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """``x Wᵀ + b``: input (..., I), weight (O, I), bias (O,) or None -> (..., O)."""
-    parameters = (as_tensor(weight),) if bias is None else (as_tensor(weight), as_tensor(bias))
-    return apply(ops.linear, as_tensor(input), *parameters)
+    return apply(ops.linear, *_tensors(input, weight, bias))
+
+
+def _tensors(input: Any, weight: Any, bias: Any) -> list[Tensor]:
+    return [floating(input), as_tensor(weight)] + ([] if bias is None else [as_tensor(bias)])
 
 
 def batch_norm(
@@ -95,7 +98,7 @@ def batch_norm(
     ValueError
         If the shapes do not fit, training has one value for each channel only, or evaluation no running statistics.
     """
-    x = as_tensor(input)
+    x = floating(input)
     if training and x.ndim > 1 and x.size == x.shape[1]:
         raise ValueError(f"batch_norm: in training, shape {x.shape} has one value for each channel, which has no "
                          "variance; give it more examples, or switch to eval()")  # fmt: skip
@@ -120,9 +123,9 @@ def layer_norm(
     They are taken over the last axes, of shape ``normalized_shape``, which is also that of weight and bias (or None).
     Shapes that do not fit are a ValueError.
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else tuple(normalized_shape)
     parts = (1.0 if weight is None else as_tensor(weight), 0.0 if bias is None else as_tensor(bias))
-    return apply(ops.layer_norm, as_tensor(input), *parts, shape=shape, eps=eps)
+    return apply(ops.layer_norm, floating(input), *parts, shape=shape, eps=eps)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: np.random.Generator | None = None) -> Tensor:
@@ -135,7 +138,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, *, rng: np.random
     x = as_tensor(input)
     if not training or p == 0:
         return x
-    return apply(ops.dropout, x, p=p, rng=np.random.default_rng() if rng is None else rng)
+    return apply(ops.dropout, x, p=p, rng=np.random.default_rng(rng))
 
 
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
@@ -151,19 +154,10 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Tensor
     return apply(ops.embedding, as_array(input), as_tensor(weight), padding_idx=padding_idx)
 
 
-def _tensors(input: Any, weight: Any, bias: Any) -> list[Tensor]:
-    return [as_tensor(input), as_tensor(weight)] + ([] if bias is None else [as_tensor(bias)])
-
-
 def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Size = 1,
-    padding: Size | Literal["valid", "same"] = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> Tensor:
+    input: Any, weight: Any, bias: Any = None, stride: Size = 1, padding: Size | Literal["valid", "same"] = 0,
+    dilation: Size = 1, groups: int = 1,
+) -> Tensor:  # fmt: skip
     """Kernels slid over images, without turning them around (LeCun et al. 1989); sizes are rounded down.
 
     Parameters
@@ -191,15 +185,9 @@ def conv2d(
 
 
 def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Size = 1,
-    padding: Size = 0,
-    output_padding: Size = 0,
-    groups: int = 1,
-    dilation: Size = 1,
-) -> Tensor:
+    input: Any, weight: Any, bias: Any = None, stride: Size = 1, padding: Size = 0, output_padding: Size = 0,
+    groups: int = 1, dilation: Size = 1,
+) -> Tensor:  # fmt: skip
     """A kernel, times each pixel, added around it: :func:`conv2d`'s gradient with respect to its input, as a layer.
 
     Parameters
@@ -228,9 +216,7 @@ def conv_transpose2d(
     )  # fmt: skip
 
 
-def max_pool2d(
-    input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0
-) -> Tensor:
+def max_pool2d(input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
     """The largest pixel of each window: (N, C, H, W) -> (N, C, oh, ow), sizes as in :func:`conv2d`.
 
     Parameters
@@ -244,20 +230,15 @@ def max_pool2d(
     ValueError
         If there are not four axes, or an option does not fit.
     """
-    return apply(ops.max_pool2d, as_tensor(input), kernel_size=kernel_size, stride=stride, padding=padding)
+    return apply(ops.max_pool2d, floating(input), kernel_size=kernel_size, stride=stride, padding=padding)
 
 
 def avg_pool2d(
-    input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    *,
-    count_include_pad: bool = True,
+    input: Any, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, count_include_pad: bool = True
 ) -> Tensor:
     """The mean of each window, as :func:`max_pool2d`; the border is zeros, which count unless told otherwise."""
     return apply(
-        ops.avg_pool2d, as_tensor(input), kernel_size=kernel_size, stride=stride, padding=padding,
+        ops.avg_pool2d, floating(input), kernel_size=kernel_size, stride=stride, padding=padding,
         count_include_pad=count_include_pad,
     )  # fmt: skip
 
@@ -287,7 +268,7 @@ def scaled_dot_product_attention(
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"scaled_dot_product_attention: dropout_p={dropout_p} must lie in [0, 1]")
     mask = () if attn_mask is None else (as_tensor(attn_mask),)
-    rng = np.random.default_rng() if rng is None and dropout_p else rng
+    rng = np.random.default_rng(rng) if dropout_p else None
     options = {"causal": is_causal, "scale": scale, "p": dropout_p, "rng": rng}
     return apply(ops.scaled_dot_product_attention, as_tensor(query), as_tensor(key), as_tensor(value), *mask, **options)
 
@@ -311,27 +292,27 @@ def cross_entropy(input: Any, target: Any, *, reduction: Reduction = "mean") -> 
     TypeError
         If the target does not hold integers.
     """
-    return apply(ops.cross_entropy, as_tensor(input), as_array(target), reduction=reduction)
+    return apply(ops.cross_entropy, floating(input), as_array(target), reduction=reduction)
 
 
 def nll_loss(input: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     """Minus the entry of the right class: :func:`cross_entropy` for what :func:`log_softmax` returned."""
-    return apply(ops.nll_loss, as_tensor(input), as_array(target), reduction=reduction)
+    return apply(ops.nll_loss, floating(input), as_array(target), reduction=reduction)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     """Squared error, "mean" over all entries, "sum" or "none"; shapes must be equal (ValueError)."""
-    return apply(ops.mse_loss, as_tensor(input), as_tensor(target), reduction=reduction)
+    return apply(ops.mse_loss, floating(input), floating(target), reduction=reduction)
 
 
 def l1_loss(input: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     """Absolute error, "mean" over all entries, "sum" or "none"; shapes must be equal (ValueError)."""
-    return apply(ops.l1_loss, as_tensor(input), as_tensor(target), reduction=reduction)
+    return apply(ops.l1_loss, floating(input), floating(target), reduction=reduction)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
     """``-y log σ(x) - (1 - y) log(1 - σ(x))``: x scores, y in [0, 1], of equal shapes; "mean", "sum" or "none"."""
-    return apply(ops.binary_cross_entropy_with_logits, as_tensor(input), as_tensor(target), reduction=reduction)
+    return apply(ops.binary_cross_entropy_with_logits, floating(input), floating(target), reduction=reduction)
 
 
 # ---- choosing and moving entries
@@ -384,21 +365,20 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], axis: int = 
     Raises
     ------
     ValueError
-        If the sizes do not add up to the axis's.
+        If there is no such axis, a size is negative, or the sizes do not add up to the axis's.
     """
-    x = as_tensor(tensor)
-    total, sizes = x.shape[axis], split_size_or_sections
-    if isinstance(sizes, int):
-        sizes = [min(sizes, total - start) for start in range(0, total, sizes)]
-    if sum(sizes) != total:
-        raise ValueError(
-            f"split: sizes {list(sizes)} add up to {sum(sizes)}, axis {axis} of shape {x.shape} has {total}"
-        )
+    x, sizes = as_tensor(tensor), split_size_or_sections
+    total = len(np.moveaxis(x.data, axis, 0))
+    if isinstance(sizes, int | np.integer):
+        sizes = [min(sizes, total - start) for start in range(0, total, max(sizes, 1))]
+    if sum(sizes) != total or min(sizes, default=0) < 0:
+        raise ValueError(f"split: sizes {list(sizes)} add up to {sum(sizes)}, axis {axis} of shape {x.shape} has "
+                         f"{total}; none may be negative")  # fmt: skip
     return apply_many(ops.split, x, sizes=sizes, axis=axis)
 
 
-def pad(input: Any, pad: Sequence[int], mode: Literal["constant"] = "constant", value: float = 0.0) -> Tensor:
-    """A border of ``value``. ``pad`` counts from the last axis: (left, right, top, bottom, ...).
+def pad(input: Any, pad: Sequence[int], mode: Literal["constant"] = "constant", value: float | None = None) -> Tensor:
+    """A border of ``value``, or 0. ``pad`` counts from the last axis: (left, right, top, bottom, ...).
 
     Raises
     ------
@@ -410,4 +390,4 @@ def pad(input: Any, pad: Sequence[int], mode: Literal["constant"] = "constant", 
     if mode != "constant" or len(pad) % 2 or len(pairs) > x.ndim or min(pad, default=0) < 0:
         raise ValueError(f"pad: pad={tuple(pad)}, mode={mode!r} for shape {x.shape}; pad holds a pair of sizes >= 0 "
                          "for each axis, beginning with the last, and mode is 'constant'")  # fmt: skip
-    return apply(ops.pad, x, widths=[(0, 0)] * (x.ndim - len(pairs)) + pairs, value=value)
+    return apply(ops.pad, x, widths=[(0, 0)] * (x.ndim - len(pairs)) + pairs, value=value or 0.0)

@@ -41,12 +41,12 @@ def ones_(tensor: T) -> T:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, rng: Rng = None) -> T:
     """Uniform between ``a`` and ``b``."""
-    return _fill(tensor, _fresh(rng).uniform(a, b, tensor.shape))
+    return _fill(tensor, np.random.default_rng(rng).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, rng: Rng = None) -> T:
     """Normal with a mean and a standard deviation."""
-    return _fill(tensor, _fresh(rng).normal(mean, std, tensor.shape))
+    return _fill(tensor, np.random.default_rng(rng).normal(mean, std, tensor.shape))
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, rng: Rng = None) -> T:
@@ -104,7 +104,3 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
         )
     receptive_field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * receptive_field, tensor.shape[0] * receptive_field
-
-
-def _fresh(rng: Rng) -> np.random.Generator:
-    return np.random.default_rng() if rng is None else rng

@@ -31,7 +31,7 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, rng: np.random.Generator | None = None
     ) -> None:
-        rng = np.random.default_rng() if rng is None else rng
+        rng = np.random.default_rng(rng)
         bound = 1 / math.sqrt(in_features) if in_features else 0.0
         self.weight = Parameter(np.empty((out_features, in_features), np.float32))
         self.bias = Parameter(np.empty(out_features, np.float32)) if bias else None
@@ -47,6 +47,14 @@ class Linear(Module):
         """The sizes."""
         out_features, in_features = self.weight.shape
         return f"in_features={in_features}, out_features={out_features}, bias={self.bias is not None}"
+
+
+class Identity(Module):
+    """What it is given: in the place of a layer that is left out."""
+
+    def forward(self, input: Any) -> Tensor:
+        """Any shape, kept."""
+        return as_tensor(input)
 
 
 class Flatten(Module):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from dlcourse.nn import functional as F  # noqa: N812
 from dlcourse.nn.module import Module
@@ -11,47 +12,43 @@ from dlcourse.tensor import Tensor
 
 
 class Loss(Module):
-    """What all losses share: ``reduction`` is "mean", "sum" or "none"."""
+    """What all losses share: a function, and ``reduction``, which is "mean", "sum" or "none"."""
 
-    def __init__(self, reduction: Reduction = "mean") -> None:
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
         self.reduction: Reduction = reduction
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        """Shapes as in the function."""
+        return type(self).function(input, target, reduction=self.reduction)
 
 
 class CrossEntropyLoss(Loss):
-    """Minus the log-probability of the right class, from scores."""
+    """Minus the log-probability of the right class, from scores (N, C) and integers (N,)."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Scores (N, C) and integers (N,)."""
-        return F.cross_entropy(input, target, reduction=self.reduction)
+    function = F.cross_entropy
 
 
 class NLLLoss(Loss):
-    """Minus the entry of the right class, from log-probabilities."""
+    """Minus the entry of the right class, from log-probabilities (N, C) and integers (N,)."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Log-probabilities (N, C) and integers (N,)."""
-        return F.nll_loss(input, target, reduction=self.reduction)
+    function = F.nll_loss
 
 
 class MSELoss(Loss):
-    """Squared error."""
+    """Squared error of two arrays of one shape."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Two of one shape."""
-        return F.mse_loss(input, target, reduction=self.reduction)
+    function = F.mse_loss
 
 
 class L1Loss(Loss):
-    """Absolute error."""
+    """Absolute error of two arrays of one shape."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Two of one shape."""
-        return F.l1_loss(input, target, reduction=self.reduction)
+    function = F.l1_loss
 
 
 class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy from scores."""
+    """Binary cross-entropy, from scores and targets in [0, 1] of one shape."""
 
-    def forward(self, input: Any, target: Any) -> Tensor:
-        """Scores and targets in [0, 1], of one shape."""
-        return F.binary_cross_entropy_with_logits(input, target, reduction=self.reduction)
+    function = F.binary_cross_entropy_with_logits

@@ -6,7 +6,7 @@ it. So there is nothing to register, and a part's name is the path of attributes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -75,6 +75,13 @@ class Module:
                     yield prefix + name, value
         for name, child in self.named_children():
             yield from child._paths(*kinds, prefix=f"{prefix}{name}.")
+
+    def apply(self, fn: Callable[[Module], object]) -> Self:
+        """Call ``fn`` on each module, the inner ones first: to set starting weights by ``nn.init``, say."""
+        for _, child in self.named_children():
+            child.apply(fn)
+        fn(self)
+        return self
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -160,8 +167,13 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return (child for _, child in self.named_children())
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self)[index]
+    def __getitem__(self, index: int | slice) -> Any:
+        if not isinstance(index, slice):
+            return list(self)[index]
+        part = type(self)()
+        for module in list(self)[index]:
+            part.append(module)
+        return part
 
 
 class Sequential(ModuleList):

@@ -30,12 +30,7 @@ class AvgPool2d(Module):
     """The mean of each window, by :func:`functional.avg_pool2d`; ``stride=None`` is ``kernel_size``."""
 
     def __init__(
-        self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
-        *,
-        count_include_pad: bool = True,
+        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, count_include_pad: bool = True
     ) -> None:
         self.kernel_size, self.padding, self.count_include_pad = kernel_size, padding, count_include_pad
         self.stride = kernel_size if stride is None else stride

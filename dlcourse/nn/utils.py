@@ -26,7 +26,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     grads = [tensor.grad for tensor in tensors if tensor.grad is not None]
     total_norm = math.sqrt(sum(float(np.vdot(grad, grad)) for grad in grads))
     scale = max_norm / (total_norm + 1e-6)
-    if scale < 1:
+    if not scale >= 1:  # a NaN reaches all gradients, as in PyTorch
         for grad in grads:
             grad *= scale
     return total_norm

@@ -27,14 +27,9 @@ def col2im(columns: Array, where: Windows) -> Array:
 
 
 def conv2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Size = 1,
-    padding: Size | str = 0,
-    dilation: Size = 1,
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1,
     groups: int = 1,
-) -> Result:
+) -> Result:  # fmt: skip
     """x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,) -> (N, O, oh, ow); ValueError if they do not fit.
 
     The kernels are not turned around: in mathematics this is a cross-correlation.
@@ -60,15 +55,9 @@ def conv2d(
 
 
 def conv_transpose2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Size = 1,
-    padding: Size = 0,
-    output_padding: Size = 0,
-    groups: int = 1,
-    dilation: Size = 1,
-) -> Result:
+    x: Array, weight: Array, bias: Array | None = None, stride: Size = 1, padding: Size = 0, output_padding: Size = 0,
+    groups: int = 1, dilation: Size = 1,
+) -> Result:  # fmt: skip
     """x (N, C, H, W), weight (C, O / groups, kh, kw), bias (O,) -> (N, O, oh, ow); ValueError if they do not fit.
 
     What conv2d's backward does for its input, as an op: so its own backward is a conv2d.

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from dlcourse.ops.rule import Array, Operand, Result
+from dlcourse.ops.rule import Array, Gradient, Operand, Result
 
 
 def add(a: Operand, b: Operand) -> Result:
@@ -97,23 +96,17 @@ def clip(x: Array, lo: float | None = None, hi: float | None = None) -> Result:
 
 def maximum(a: Operand, b: Operand) -> Result:
     """The larger of two entries; where they are equal, each gets half of the gradient."""
-    return np.maximum(a, b), lambda grad: (
-        lambda: grad * _share(np.greater(a, b), np.equal(a, b), grad.dtype),
-        lambda: grad * _share(np.less(a, b), np.equal(a, b), grad.dtype),
-    )
+    return np.maximum(a, b), lambda grad: _to_winner(grad, np.greater, a, b)
 
 
 def minimum(a: Operand, b: Operand) -> Result:
     """The smaller of two entries; where they are equal, each gets half of the gradient."""
-    return np.minimum(a, b), lambda grad: (
-        lambda: grad * _share(np.less(a, b), np.equal(a, b), grad.dtype),
-        lambda: grad * _share(np.greater(a, b), np.equal(a, b), grad.dtype),
-    )
+    return np.minimum(a, b), lambda grad: _to_winner(grad, np.less, a, b)
 
 
-def _share(wins: Array, ties: Array, dtype: np.dtype[Any]) -> Array:
-    share: Array = wins + ties * dtype.type(0.5)
-    return share
+def _to_winner(grad: Array, wins: np.ufunc, a: Operand, b: Operand) -> tuple[Gradient, Gradient]:
+    tie = np.equal(a, b) * grad.dtype.type(0.5)
+    return lambda: np.asarray(grad * (wins(a, b) + tie)), lambda: np.asarray(grad * (wins(b, a) + tie))
 
 
 def tanh(x: Array) -> Result:
@@ -129,8 +122,9 @@ def sigmoid(x: Array) -> Result:
 
 
 def logistic(x: Array) -> Array:
-    """The sigmoid's values alone. ``exp(89)`` overflows float32, and σ(-88) is 0 to 38 digits: so hold x there."""
-    out: Array = np.exp(-np.maximum(x, -88))
+    """The sigmoid's values alone. Where ``exp(-x)`` overflows, its reciprocal is 0, which is right."""
+    with np.errstate(over="ignore"):
+        out: Array = np.exp(-x)
     out += 1
     return 1 / out
 
@@ -159,8 +153,8 @@ def gelu(x: Array, normal_cdf: Callable[[Array], Array]) -> Result:
     ``normal_cdf`` is passed in: NumPy has no error function, and this floor needs nothing but NumPy. It is slow; for
     float32 a polynomial takes its place, which is exact to 4e-7.
     """
-    flat = x.reshape(-1)
-    out = np.empty(flat.size, np.result_type(x, np.float32))
+    flat = x.reshape(-1).astype(np.result_type(x, np.float32), copy=False)
+    out = np.empty_like(flat)
     slope = np.empty_like(out)
     for start in range(0, flat.size, 1 << 16):  # pieces that stay in the cache from step to step
         piece = slice(start, start + (1 << 16))

@@ -24,13 +24,15 @@ def new_array(data: Any) -> Array:
     ------
     TypeError
         If the data are not numbers.
+    ValueError
+        If the lists in a list are not equally long.
     """
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"a {type(data).__name__} that is no array; are all rows equally long? ({error})") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"a tensor holds numbers, not {type(data).__name__} of dtype {array.dtype}; in a list of lists, are all "
-            "rows equally long?"
-        )
+        raise TypeError(f"a tensor holds numbers, not {type(data).__name__} of dtype {array.dtype}")
     first = data
     while isinstance(first, list | tuple) and first:
         first = first[0]

@@ -19,7 +19,10 @@ def reshape(x: Array, shape: tuple[int, ...]) -> Result:
 
 
 def transpose(x: Array, axes: tuple[int, ...] | None = None) -> Result:
-    """Axes in the order ``axes``; None reverses them."""
+    """Axes in the order ``axes``; None reverses them. A ValueError unless each axis is named once."""
+    if axes is not None and len(axes) != x.ndim:
+        raise ValueError(f"transpose: axes {axes} for shape {x.shape}; name each of its {x.ndim} axes, in the new order, or "
+                         "exchange two of them by swapaxes(a, b)")  # fmt: skip
     back = None if axes is None else tuple(np.argsort([axis % x.ndim for axis in axes]))
     return np.transpose(x, axes), lambda grad: (np.transpose(grad, back),)
 
@@ -60,8 +63,9 @@ def _may_repeat(key: Any) -> bool:
 
 def concatenate(*arrays: Array, axis: int = 0) -> Result:
     """Arrays joined along an axis they have."""
+    out = np.concatenate(arrays, axis)
     ends = list(itertools.accumulate(array.shape[axis] for array in arrays))
-    return np.concatenate(arrays, axis), lambda grad: tuple(np.split(grad, ends[:-1], axis))
+    return out, lambda grad: tuple(np.split(grad, ends[:-1], axis))
 
 
 def stack(*arrays: Array, axis: int = 0) -> Result:

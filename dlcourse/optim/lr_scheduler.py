@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from dlcourse.optim.optimizer import Optimizer
 
 
@@ -174,6 +176,6 @@ class OneCycleLR(LRScheduler):
 
 
 def _count(name: str, value: int | None) -> int:
-    if not isinstance(value, int) or value <= 0:
+    if not isinstance(value, int | np.integer) or value <= 0:
         raise ValueError(f"{name} must be a whole number of steps above 0, not {value!r}")
-    return value
+    return int(value)

@@ -31,7 +31,7 @@ class Optimizer:
     ValueError
         If there are no parameters, one stands in two groups, or an option is negative.
     TypeError
-        If something else than a tensor is given.
+        If something else than a tensor is given, or a group without "params".
     """
 
     def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
@@ -40,11 +40,13 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         for group in groups:
-            assert isinstance(group, Mapping)
+            if not isinstance(group, Mapping) or "params" not in group:
+                raise TypeError(f"{type(self).__name__}: each group must be a dict with 'params', this is a "
+                                f"{type(group).__name__}{list(group) if isinstance(group, Mapping) else ''}")  # fmt: skip
             inside = group["params"]
             inside = [inside] if isinstance(inside, Tensor) else list(inside)
             self.param_groups.append({**defaults, **group, "params": inside})
-        self.state: dict[int, dict[str, Any]] = {}  # by the parameter's id: what the update remembers of it
+        self.state: dict[Tensor, dict[str, Any]] = {}  # by the parameter: what the update remembers of it
         self._check()
 
     def _check(self) -> None:
@@ -54,7 +56,7 @@ class Optimizer:
         for parameter in everything:
             if not isinstance(parameter, Tensor):
                 raise TypeError(f"{type(self).__name__} optimizes tensors, not {type(parameter).__name__}")
-        if len({id(parameter) for parameter in everything}) != len(everything):
+        if len(set(everything)) != len(everything):
             raise ValueError(f"{type(self).__name__}: a parameter was given twice")
         for group in self.param_groups:
             for option in ("lr", "eps", "weight_decay", "momentum"):
@@ -66,16 +68,15 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.zero_grad()
+        for parameter in self._parameters():
+            parameter.zero_grad()
 
     def step(self) -> None:
         """Move every parameter that has a gradient, in place."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    state = self.state.setdefault(id(parameter), {})
+                    state = self.state.setdefault(parameter, {})
                     self.update(parameter.data, parameter.grad, state, group)
 
     def update(self, p: Array, g: Array, state: dict[str, Any], group: Mapping[str, Any]) -> None:
@@ -89,9 +90,9 @@ class Optimizer:
         -------
         ``{"state": {0: {...}, ...}, "param_groups": [{"lr": ..., "params": [0, 1]}, ...]}`` of arrays and plain numbers.
         """
-        numbers = {id(parameter): number for number, parameter in enumerate(self._parameters())}
-        state = {number: self.state[key] for key, number in numbers.items() if key in self.state}
-        groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
+        numbers = {parameter: number for number, parameter in enumerate(self._parameters())}
+        state = {number: self.state[p] for p, number in numbers.items() if p in self.state}
+        groups = [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups]
         return copy.deepcopy({"state": state, "param_groups": groups})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -118,7 +119,7 @@ class Optimizer:
                     raise ValueError(f"{name}: {key!r} of parameter {number} has shape {value.shape}, the parameter "
                                      f"{parameter.shape}")  # fmt: skip
             if number in saved["state"]:
-                state[id(parameter)] = saved["state"][number]
+                state[parameter] = saved["state"][number]
         self.state = state
         for group, loaded in zip(self.param_groups, groups, strict=True):
             group |= {**loaded, "params": group["params"]}
