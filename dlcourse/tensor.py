@@ -432,7 +432,7 @@ def as_tensor(x: Any) -> Tensor:
 def floating(x: Any) -> Tensor:
     """``x`` as a tensor; pixels and other small or unsigned integers become float32, else NumPy counts modulo 256."""
     tensor = as_tensor(x)
-    kind = tensor.data.dtype.kind
+    kind = "f" if tensor.requires_grad else tensor.data.dtype.kind
     if kind == "f" or (kind == "i" and tensor.data.itemsize > 2):
         return tensor
     return as_tensor(tensor.data.astype(np.float32))
