@@ -169,7 +169,7 @@ def test_an_input_changed_in_place_is_named():
 def test_a_known_mistake_is_named_where_only_special_inputs_differ():
     found = verdict(lambda x, scale: summed(x, scale) if abs(x).max() < 100 else summed(x, scale) + 1)
     assert found.mistake == "sum-for-mean"
-    assert found.lines[0].startswith("On every ordinary input this is so: ")
+    assert found.lines[0].startswith("This is so on every ordinary input. ")
 
 
 def test_where_only_special_inputs_fail_the_message_says_which():

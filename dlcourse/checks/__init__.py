@@ -18,7 +18,13 @@ from dlcourse.drivers import run_case
 __all__ = ["TOPICS", "CheckFailed", "Exercise", "Verdict", "Wrong", "catalog", "evaluate", "find"]
 
 # In the order of the course; the number is the unit's.
-TOPICS = {"neuron": 1, "gradient_descent": 2, "backpropagation": 3}
+TOPICS = {
+    "neuron": 1,
+    "gradient_descent": 2,
+    "backpropagation": 3,
+    "multilayer_perceptron": 4,
+    "training_deep_networks": 5,
+}
 
 
 @cache

@@ -114,12 +114,12 @@ def brief(value: Any, width: int = 76, digits: int = 5) -> str:
     if isinstance(value, np.ndarray):
         return brief(value.item(), width, digits) if value.ndim == 0 else _array(value, width, digits)
     if isinstance(value, tuple | list):
-        inside = ", ".join(brief(item, width, digits) for item in value)
+        inside = ", ".join(brief(item, width, digits).replace("\n ", " ") for item in value)  # on one line
         if isinstance(value, list):
             return _clip(f"[{inside}]", 3 * width)
         return _clip(f"({inside},)" if len(value) == 1 else f"({inside})", 3 * width)
     if isinstance(value, dict):
-        items = ", ".join(f"{key!r}: {brief(item, width, digits)}" for key, item in value.items())
+        items = ", ".join(f"{key!r}: {brief(item, width, digits)}" for key, item in value.items()).replace("\n ", " ")
         return _clip("{" + items + "}", 3 * width)
     if isinstance(value, Opaque):
         return value.type

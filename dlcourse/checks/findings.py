@@ -39,7 +39,7 @@ def _blank(value: Any) -> bool:
 
 def named(exercise: Exercise, trials: Sequence[Trial], wrongs: Sequence[Wrong], everywhere: bool = True) -> Finding:
     """One known mistake, or the two that fit equally well."""
-    start = "" if everywhere else "On every ordinary input this is so: "
+    start = "" if everywhere else "This is so on every ordinary input. "
     lines = [start + wrongs[0].message]
     if len(wrongs) > 1:
         joint = "And also: " if exercise.takes_value else "Or, since the result would be the same: "

@@ -48,7 +48,7 @@ def numbers(exercise: Exercise, trials: Sequence[Trial], run: Callable[[Case], O
             intro = (*intro, f"Look at `{bad[0]}` first.")
     finding = part_finding(exercise, trials, bad[0], run)
     mutated = next((trial for trial in wrong if trial.got.mutated), None)
-    also = ("Besides, " + _mutated_names(exercise, mutated) + " was changed in place.",) if mutated else ()
+    also = ("Besides, " + _mutated(exercise, mutated) + " changed in place.",) if mutated else ()
     finding = finding.after(*intro)
     return replace(finding, lines=(*finding.lines, *also))
 
@@ -224,7 +224,7 @@ def swapped_arguments(exercise: Exercise, trials: Sequence[Trial], part: str) ->
     if exercise.driver != "call":
         return None
     tolerance = Tolerance(exercise.rtol, exercise.atol)
-    names = exercise.arguments[: len(trials[0].case.args)]
+    names = exercise.arguments[: min(len(trial.case.args) for trial in trials)]  # defaults may be left out in some
     for i, j in itertools.combinations(range(len(names)), 2):
         if all(form_of(t.case.args[i]) == form_of(t.case.args[j]) for t in trials) and all(
             _gives(exercise, exchange(t.case, i, j), t.got, part, tolerance) for t in trials
@@ -235,7 +235,7 @@ def swapped_arguments(exercise: Exercise, trials: Sequence[Trial], part: str) ->
 
 def form_of(value: Any) -> Any:
     """The shape of an argument; for a list of arrays, which need not be of one shape, all of theirs."""
-    return [form_of(item) for item in value] if isinstance(value, list) else np.shape(value)
+    return [form_of(item) for item in value] if isinstance(value, list | tuple) else np.shape(value)
 
 
 def exchange(case: Case, i: int, j: int) -> Case:
@@ -259,7 +259,7 @@ def ignored_argument(exercise: Exercise, trials: Sequence[Trial], part: str, run
     for i, name in enumerate(exercise.arguments[: len(trials[0].case.args)]):
         changes: list[bool] = []
         for trial in tried:
-            for moved in nudged(trial.case, i):
+            for moved in nudged(trial.case, i) if i < len(trial.case.args) else ():
                 reference = run_case(exercise.driver, exercise.reference, moved, exercise.seconds)
                 if reference.failure or _same_part(exercise, reference, trial.expected, part):
                     continue  # the right result does not change either: this says nothing
@@ -314,14 +314,15 @@ def other_difference(exercise: Exercise, trial: Trial, part: str) -> Finding:
 
 def input_mutated(exercise: Exercise, trial: Trial) -> Finding:
     """The values are right, but an argument was changed in place."""
-    names = _mutated_names(exercise, trial)
     line = (
-        f"The result is right, but {names} was changed in place, and whoever called your function still needs it. "
+        f"The result is right, but {_mutated(exercise, trial)} changed in place, and whoever called your function still needs it. "
         "Which line writes into it (`+=`, `x[...] =`, `out=`, `shuffle`)?"
     )
     return Finding("input-mutated", (line,), table_of(exercise, trial, result=False))
 
 
-def _mutated_names(exercise: Exercise, trial: Trial) -> str:
-    names = exercise.arguments
-    return join([f"`{names[i]}`" if i < len(names) else f"argument {i + 1}" for i in trial.got.mutated])
+def _mutated(exercise: Exercise, trial: Trial) -> str:
+    """The arguments that were changed, and the verb that fits their number."""
+    names, changed = exercise.arguments, trial.got.mutated
+    said = join([f"`{names[i]}`" if i < len(names) else f"argument {i + 1}" for i in changed])
+    return f"{said} {'was' if len(changed) == 1 else 'were'}"

@@ -21,6 +21,8 @@ import numpy as np
 from dlcourse.drivers.case import Case, plain
 from dlcourse.drivers.descent import ravine, shuffles
 from dlcourse.drivers.limits import Interrupted, TimeLimit, real_interrupts, time_limit
+from dlcourse.drivers.networks import draws, reads_with_layers, slopes_by_layer
+from dlcourse.drivers.practice import clipped, drops, regularized, trains_a_model
 from dlcourse.drivers.reading import reads_digits
 from dlcourse.drivers.scripts import script
 
@@ -77,6 +79,13 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "reads_digits": reads_digits,
     "ravine": ravine,
     "shuffles": shuffles,
+    "draws": draws,
+    "slopes_by_layer": slopes_by_layer,
+    "reads_with_layers": reads_with_layers,
+    "drops": drops,
+    "clipped": clipped,
+    "trains_a_model": trains_a_model,
+    "regularized": regularized,
 }
 
 
