@@ -71,12 +71,12 @@ def test_help_is_fast_complete_and_tells_the_exit_codes():
     env = {**os.environ, "COLUMNS": "100"}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip().endswith("[]"), "nothing heavy is imported for --help"
-    for word in ("lab", "list", "progress", "hint", "watch", "doctor", "Exit codes: 0", "--version"):
+    for word in ("lab", "list", "progress", "hint", "watch", "grade", "class", "doctor", "Exit codes: 0", "--version"):
         assert word in done.stdout
 
 
 def test_every_command_has_a_help_page(call):
-    for command in ("lab", "list", "progress", "hint", "watch", "doctor"):
+    for command in ("lab", "list", "progress", "hint", "watch", "grade", "class", "doctor"):
         code, out, _ = call(command, "--help")
         assert code == 0
         assert "Exit codes" in out

@@ -26,6 +26,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 IMPORTED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}  # where the distribution has another name
 
 
+EXTRAS = PROJECT["optional-dependencies"]
+
+
 def names(requirements):
     return {canonicalize_name(Requirement(text).name) for text in requirements}
 
@@ -43,7 +46,9 @@ def imported(*paths):
 
 
 def test_every_third_party_import_is_a_declared_dependency():
-    declared = names(PROJECT["dependencies"])
+    declared = names([*PROJECT["dependencies"], *EXTRAS["class"]]) | {
+        "distributed"
+    }  # dask[distributed] is two packages
     missing = {
         name
         for name in imported(*(ROOT / "dlcourse").rglob("*.py"))
@@ -52,18 +57,18 @@ def test_every_third_party_import_is_a_declared_dependency():
     assert not missing
 
 
-def test_every_import_of_tests_and_tools_is_declared_in_the_test_extra():
-    declared = names([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]])
-    own = {path.stem for folder in (".", "tests", "tools") for path in (ROOT / folder).glob("*.py")}
+def test_every_import_of_tests_and_tools_is_declared_in_an_extra():
+    declared = names([*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["class"]]) | {"distributed"}
+    own = {path.stem for folder in (".", "tests", "tools", "benchmarks") for path in (ROOT / folder).glob("*.py")}
     own |= {"tests", "tools"} | {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     found = imported(*ROOT.glob("conftest.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tools").rglob("*.py")) - own
     assert not {name for name in found if canonicalize_name(IMPORTED_AS.get(name, name)) not in declared}
 
 
 def test_every_dependency_has_a_lower_and_an_upper_bound_and_none_is_pinned():
-    for text in PROJECT["dependencies"]:
+    for text in [*PROJECT["dependencies"], *EXTRAS["class"]]:
         assert {one.operator for one in Requirement(text).specifier} == {">=", "<"}, text
-    for text in PROJECT["optional-dependencies"]["test"]:
+    for text in EXTRAS["test"]:
         assert {one.operator for one in Requirement(text).specifier} <= {">=", "<"}, text
 
 

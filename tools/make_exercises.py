@@ -45,8 +45,8 @@ def exercise_source(source: str, where: str) -> str:
     return new
 
 
-def make_exercise(nb: NotebookNode, name: str) -> str:
-    """The text of the exercise notebook made from a solution notebook."""
+def empty(nb: NotebookNode, name: str) -> None:
+    """Turn a solution notebook into the exercise notebook, in place."""
     cells, begun = [], False
     for cell in nb.cells:
         tags = list(cell.metadata.get("tags", []))
@@ -61,6 +61,11 @@ def make_exercise(nb: NotebookNode, name: str) -> str:
             cell.source, cell.outputs, cell.execution_count = new, [], None
         cells.append(cell)
     nb.cells = cells
+
+
+def make_exercise(nb: NotebookNode, name: str) -> str:
+    """The text of the exercise notebook made from a solution notebook."""
+    empty(nb, name)
     nbformat.validate(nb)
     return nbformat.writes(nb).rstrip("\n") + "\n"
 

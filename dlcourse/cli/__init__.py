@@ -1,7 +1,8 @@
-"""The command ``dlcourse``: a workspace with JupyterLab, progress and hints, checks on save, and a doctor.
+"""The command ``dlcourse``: a workspace with JupyterLab, progress and hints, checks on save, marks for a class, and a doctor.
 
 ``app`` reads the command line, ``materials`` copies the course, ``lab`` starts JupyterLab, ``reports`` writes lists and
-progress, ``watch`` and ``rechecking`` check a notebook on save, ``doctor`` examines the installation.
+progress, ``watch`` and ``rechecking`` check a notebook on save, ``grade`` and ``classes`` mark submissions, ``doctor`` examines
+the installation; ``console`` is where they all write.
 """
 
 from __future__ import annotations

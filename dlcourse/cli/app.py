@@ -5,24 +5,24 @@ NumPy and the exercises are imported inside the commands that need them, so that
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from dlcourse import workspace
+from dlcourse.cli import grade
+from dlcourse.cli.console import EXIT_CODES, OK, PROBLEM, Json, fail, print_json
+from dlcourse.cli.console import err as _err
+from dlcourse.cli.console import out as _out
 from dlcourse.workspace import MARKER
 
 if TYPE_CHECKING:
     from dlcourse.cli.materials import Report
     from dlcourse.record import Entry
 
-OK, PROBLEM, USAGE = 0, 1, 2
 DEFAULT_WORKSPACE = Path("~/dlcourse-workspace")
-EXIT_CODES = "Exit codes: 0 all is well, 1 something was found or is not passed, 2 the command was not understood."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,16 +32,6 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     help="A deep-learning course in Jupyter notebooks whose exercises name the mistake you made. Start with: dlcourse lab",
 )
-_out = Console(highlight=False, markup=False, emoji=False)
-_err = Console(highlight=False, markup=False, emoji=False, stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program, and nothing else.")]
-
-
-def fail(message: object, code: int = USAGE) -> NoReturn:
-    """End with one line on standard error instead of a traceback."""
-    _err.print(f"dlcourse: {message}", soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def _show_version(wanted: bool) -> None:
@@ -203,7 +193,7 @@ def list_exercises(
             fail(error)
         units = [one for one in units if one["unit"] == wanted]
     if as_json:
-        _print_json({"units": units})
+        print_json({"units": units})
         return
     for one in units:
         if one["exercises"]:
@@ -222,7 +212,7 @@ def show_progress(as_json: Json = False) -> None:
     following = reports.next_exercise(units)
     if as_json:
         place = str(folder) if folder else None
-        _print_json({"workspace": place, **reports.totals(units), "next": following, "units": units})
+        print_json({"workspace": place, **reports.totals(units), "next": following, "units": units})
         return
     _out.print(reports.progress_table(units))
     if folder is None:
@@ -311,11 +301,11 @@ def examine_installation(as_json: Json = False) -> None:
             _out.print(f"{'':<10} {'mend:':<13} {finding.mend}", soft_wrap=True)
     problems = sum(finding.status == "problem" for finding in findings)
     if as_json:
-        _print_json({"problems": problems, "checks": [vars(finding) for finding in findings]})
+        print_json({"problems": problems, "checks": [vars(finding) for finding in findings]})
     else:
         _out.print(f"{problems or 'No'} problem{'s' * (problems != 1)} found.")
     raise typer.Exit(PROBLEM if problems else OK)
 
 
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, indent=2))
+app.command("grade", epilog=grade.EXIT_CODES)(grade.grade_notebooks)
+app.command("class", epilog=grade.EXIT_CODES)(grade.show_class)

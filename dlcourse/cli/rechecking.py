@@ -71,13 +71,13 @@ def parse(text: str) -> Notebook:
             if found:
                 notebook.checks.append((len(notebook.statements), *found))
             else:
-                notebook.statements.append(Statement(node, name, _bound(node), _changed(node), _read(node)))
+                notebook.statements.append(Statement(node, name, bound_by(node), changed_by(node), read_by(node)))
     return notebook
 
 
 def slice_for(notebook: Notebook, position: int, answer: ast.expr) -> list[Statement]:
     """The statements before `position` that the answer depends on, in their order."""
-    needed = _read(answer)
+    needed = read_by(answer)
     chosen: set[int] = set()
     grew = True
     while grew:  # a function may use a helper that is defined below it, so one pass backwards is not enough
@@ -166,7 +166,7 @@ def _check_call(node: ast.stmt) -> tuple[str, ast.expr] | None:
     return None
 
 
-def _bound(statement: ast.stmt) -> set[str]:
+def bound_by(statement: ast.stmt) -> set[str]:
     """The names that a statement defines, and ``*`` for a star import."""
     found: set[str] = set()
     for node in ast.walk(statement):
@@ -181,7 +181,7 @@ def _bound(statement: ast.stmt) -> set[str]:
     return found
 
 
-def _changed(statement: ast.stmt) -> set[str]:
+def changed_by(statement: ast.stmt) -> set[str]:
     """The names whose value a statement may change: ``x[0] = 1``, ``x.y = 1``, ``x.append(1)``."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return set()
@@ -200,7 +200,7 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _read(node: ast.AST) -> set[str]:
+def read_by(node: ast.AST) -> set[str]:
     """The notebook's names that a statement or an expression uses; a function's own variables are not among them."""
     top = symtable.symtable(ast.unparse(node), "<cell>", "exec")
     names = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}

@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
     Only exact built-in types and base-class arrays are trusted: an object's own ``__array__`` or ``__float__`` is
     never asked.
     """
-    if value is None or type(value) in (bool, int, float, complex, str):
+    if value is None or type(value) in (bool, int, float, complex, str, Opaque):
         return value
     if type(value) in (Fraction, Decimal):
         return float(value)
