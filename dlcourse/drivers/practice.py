@@ -294,7 +294,7 @@ def accuracies(settings: dict[str, Any]) -> tuple[float, float]:
 
 @cache
 def _accuracies(settings: tuple[tuple[str, float], ...]) -> tuple[float, float]:
-    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+    from threadpoolctl import threadpool_limits
 
     from dlcourse.drivers.cures import few_labels
 
