@@ -81,15 +81,15 @@ def kernel(notebooks: Path):
 
 
 def shown(outputs: list[NotebookNode]) -> str:
-    """All text that a reader sees, a traceback included."""
-    return "\n".join(
-        "\n".join(o.traceback)
-        if o.output_type == "error"
-        else o.text
-        if o.output_type == "stream"
-        else o.data["text/plain"]
-        for o in outputs
-    )
+    """All text that a reader sees, a traceback included; a print that came in two pieces is one text."""
+    text = ""
+    for piece, output in enumerate(outputs):
+        if output.output_type == "stream":
+            text += output.text
+        else:
+            ends = "\n" if piece else ""
+            text += ends + ("\n".join(output.traceback) if output.output_type == "error" else output.data["text/plain"])
+    return text
 
 
 def test_a_check_in_a_notebook_is_recorded_in_the_workspace_around_it(kernel, workspace):
