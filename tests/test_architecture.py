@@ -17,7 +17,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dlcourse"
 FLOORS = {
-    0: ["ops", "data", "plot", "metrics", "workspace", "lock", "record", "course"],
+    0: ["ops", "data", "plot", "metrics", "workspace", "lock", "files", "bars", "record", "course"],
     1: ["graph", "tensor", "scalar"],
     2: ["nn", "optim", "gradients"],
     3: ["models", "rl", "train", "drivers"],

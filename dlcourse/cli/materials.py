@@ -25,7 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from dlcourse import course
+from dlcourse import course, files
 from dlcourse.workspace import MARKER
 
 RECORD = "installed.json"
@@ -145,20 +145,12 @@ def _put_beside(source: Path, workspace: Path, name: str, newest: str, version: 
 
 
 def _write(target: Path, content: bytes) -> None:
-    """Put `content` at `target` in one step: nobody, now or after a crash, sees half a file."""
+    """Put `content` at `target` in one step, and sweep up what a killed process left of an earlier one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for part in target.parent.glob(f".{target.name}.*.part"):
         if time.time() - part.stat().st_mtime > STALE_PART:
             part.unlink(missing_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    files.replace(target, content, part=target.with_name(f".{target.name}.{os.getpid()}.part"))
 
 
 def _read_record(workspace: Path) -> dict[str, dict[str, str]]:

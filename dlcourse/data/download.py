@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcourse.bars import progress_bar
 from dlcourse.lock import locked
 
 TIMEOUT = 20.0  # seconds without a byte
@@ -128,8 +129,6 @@ def _download(address: str, part: Path, sha256: str) -> None:
 
 def _transfer(address: str, part: Path, start: int) -> None:
     """One request: append what comes to the .part file, or begin it anew if the server cannot resume."""
-    from tqdm.auto import tqdm
-
     response = _response(address, start)
     if response is None:
         return
@@ -138,9 +137,7 @@ def _transfer(address: str, part: Path, start: int) -> None:
         length = response.headers.get("Content-Length", "")
         have = start if resumed else 0
         total = have + int(length) if length.isdigit() else None
-        seen = sys.stderr.isatty() or "ipykernel" in sys.modules  # where nobody looks, no bar
-        options: dict[str, Any] = {} if seen else {"disable": True}
-        bar = tqdm(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, unit_divisor=1024, **options)
+        bar = progress_bar(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, unit_divisor=1024)
         with open(part, "ab" if resumed else "wb") as file, bar:
             for piece in _pieces(response):
                 file.write(piece)

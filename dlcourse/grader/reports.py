@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree as ET
 
+from dlcourse import files
 from dlcourse.grader import classroom
 from dlcourse.grader.results import ExerciseResult, Isolation, NotebookResult, Setting, Status
 
@@ -217,7 +218,7 @@ def _counts(element: ET.Element, cases: Sequence[ET.Element], seconds: float) ->
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text at `path` in one step: whoever reads it, now or after a crash, sees no half of it.
+    """Put the text at `path`, or where a link there leads, in one step.
 
     Raises
     ------
@@ -226,11 +227,4 @@ def write(path: Path, text: str) -> None:
     """
     target = Path(os.path.realpath(path))
     part = target.with_name(f".dlcourse-{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    files.replace(target, text.encode("utf-8", "backslashreplace"), part)

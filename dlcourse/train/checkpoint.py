@@ -15,17 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse import files
 from dlcourse.ops.rule import Array
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file beside, force it to the disk, and put it in the place of the old one in one step."""
-    partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    files.replace(path, content, part=path.with_name(f".{path.name}.partial"))
     with contextlib.suppress(OSError):  # Windows has no such thing
         folder = os.open(path.parent, os.O_RDONLY)
         try:

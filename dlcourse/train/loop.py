@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dlcourse.bars import progress_bar
 from dlcourse.nn.module import Module
 from dlcourse.train.callbacks import Callback
 from dlcourse.train.engine import Engine, NumpyEngine
@@ -217,13 +218,9 @@ def _path(checkpoint: str | Path | None, engine: Engine) -> Path | None:
 
 
 def _progress_bar(run: Run, epochs: int, shown: bool) -> Any:
-    from tqdm.auto import tqdm
-
     batches = length(run.loaders["loader"])
-    seen = shown and (sys.stderr.isatty() or "ipykernel" in sys.modules)  # where nobody looks, no bar
-    options: dict[str, Any] = {} if seen else {"disable": True}
     total = None if batches is None else epochs * batches
-    return tqdm(total=total, initial=run.step, desc=f"{epochs} epochs", unit="step", **options)
+    return progress_bar(shown, total=total, initial=run.step, desc=f"{epochs} epochs", unit="step")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,15 @@
+"""Progress bars where somebody can see them: in a terminal or a notebook. TQDM_DISABLE=1 hides all."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def progress_bar(wanted: bool = True, **options: Any) -> Any:
+    """A bar of tqdm's, with its options; a hidden one where it is not wanted or nobody looks."""
+    from tqdm.auto import tqdm
+
+    if not wanted or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        options["disable"] = True
+    return tqdm(**options)
