@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.lettered import by_letter, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 
 
@@ -116,18 +117,10 @@ UNKNOWN = "none of the four"
 
 def diagnosis(case: Case, value: Any) -> Any:
     """The answer letter by letter in one spelling; None where nothing is answered yet."""
-    if isinstance(value, dict):
-        given = {str(key).strip().upper(): choice for key, choice in value.items()}
-    else:
-        given = dict(zip("ABCD", value, strict=True))
-    if all(given.get(letter) is None for letter in "ABCD"):
-        return None
-    return {letter: _choice(given.get(letter)) for letter in "ABCD"}
+    return by_letter("ABCD", value, _choice)
 
 
 def _choice(given: Any) -> str:
-    if given is None:
-        return "nothing yet"
     words = " ".join(str(given).lower().replace("learning rate", "rate").replace("_", " ").replace("-", " ").split())
     words = words if words not in ("too large", "too small") else f"rate {words}"
     return words if words in CHOICES else UNKNOWN
@@ -150,12 +143,6 @@ WHY_NOT = {
 DIAGNOSIS = {"A": "not shuffled", "B": "rate too large", "C": "good", "D": "rate too small"}
 
 
-def _unknown(letter: str) -> Wrong:
-    names = ", ".join(f"'{choice}'" for choice in CHOICES)
-    message = f"What you wrote for {letter} is none of the four names ({names}). Which of them fits best?"
-    return Wrong(f"{letter.lower()}-unknown", {letter: UNKNOWN}, message)
-
-
 CURVES = Exercise(
     id="gradient_descent.curves",
     kind="value",
@@ -169,11 +156,8 @@ CURVES = Exercise(
     driver="value",
     facts=diagnosis,
     wrong=(
-        *(
-            Wrong(f"{letter.lower()}-{choice.replace(' ', '-')}", {letter: choice}, message)
-            for (letter, choice), message in WHY_NOT.items()
-        ),
-        *(_unknown(letter) for letter in "ABCD"),
+        *wrong_choices(WHY_NOT),
+        *unknown_choices("ABCD", CHOICES, UNKNOWN),
         Wrong(
             "not-a-dict",
             "not shuffled",

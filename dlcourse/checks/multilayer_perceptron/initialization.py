@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.lettered import by_letter, unknown_choices, wrong_choices
 from dlcourse.drivers import Case, Rng
 
 Array = NDArray[np.float64]
@@ -319,18 +320,10 @@ def recipes(case: Case, value: Any) -> Any:
     """The answer letter by letter in one spelling; None where nothing is answered yet."""
     if isinstance(value, dict) and value and all(str(choice).strip().upper() in LETTERS for choice in value.values()):
         return dict.fromkeys(LETTERS, TURNED)
-    if isinstance(value, dict):
-        given = {str(key).strip().upper(): choice for key, choice in value.items()}
-    else:
-        given = dict(zip(LETTERS, value, strict=True))
-    if all(given.get(letter) is None for letter in LETTERS):
-        return None
-    return {letter: _choice(given.get(letter)) for letter in LETTERS}
+    return by_letter(LETTERS, value, _choice)
 
 
 def _choice(given: Any) -> str:
-    if given is None:
-        return "nothing yet"
     if given == TURNED:
         return TURNED
     words = " ".join(str(given).lower().replace("_", " ").replace("-", " ").replace("+", " ").split())
@@ -362,15 +355,6 @@ WHY_NOT = {
 }  # fmt: skip
 
 
-def _unknown(letter: str) -> Wrong:
-    names = ", ".join(f"'{choice}'" for choice in CHOICES)
-    return Wrong(
-        f"{letter.lower()}-unknown",
-        {letter: UNKNOWN},
-        f"What you wrote for {letter} is none of the five names ({names}). Which of them fits best?",
-    )
-
-
 SIGNAL = Exercise(
     id="multilayer_perceptron.signal_after_30_layers",
     kind="value",
@@ -389,11 +373,8 @@ SIGNAL = Exercise(
             dict.fromkeys(LETTERS, TURNED),
             "Keys and values are exchanged: your dict goes from recipes to letters. In `{key: value}`, which of the two should the letters be?",
         ),
-        *(
-            Wrong(f"{letter.lower()}-{choice.lower().replace(' ', '-')}", {letter: choice}, message)
-            for (letter, choice), message in WHY_NOT.items()
-        ),
-        *(_unknown(letter) for letter in LETTERS),
+        *wrong_choices(WHY_NOT),
+        *unknown_choices(LETTERS, CHOICES, UNKNOWN),
         Wrong(
             "not-a-dict",
             "He",

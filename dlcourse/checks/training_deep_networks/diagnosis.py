@@ -6,33 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from dlcourse.checks.exercise import Exercise, Wrong
+from dlcourse.checks.lettered import OPEN, by_letter, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 from dlcourse.drivers.practice import EIGHT
 
-OPEN = "nothing yet"
 
-
-def by_letter(
+def facts_of(
     letters: str, spelled: Callable[[str], str], choices: tuple[str, ...], unknown: str
 ) -> Callable[[Case, Any], Any]:
     """Facts: the answer letter by letter in one spelling; None where nothing is answered yet."""
 
     def choice(given: Any) -> str:
-        if given is None or given == OPEN:
+        if given == OPEN:
             return OPEN
         words = spelled(" ".join(str(given).lower().replace("_", " ").replace("-", " ").replace(",", " ").split()))
         return words if words in choices else unknown
 
     def facts(case: Case, value: Any) -> Any:
-        if isinstance(value, dict):
-            given = {str(key).strip().upper(): what for key, what in value.items()}
-            if given and not given.keys() & set(letters):
-                raise ValueError("no key is a letter")
-        else:
-            given = dict(zip(letters, value, strict=True))
-        if all(given.get(letter) is None for letter in letters):
-            return None
-        return {letter: choice(given.get(letter)) for letter in letters}
+        if isinstance(value, dict) and value and not {str(key).strip().upper() for key in value} & set(letters):
+            raise ValueError("no key is a letter")
+        return by_letter(letters, value, choice)
 
     return facts
 
@@ -64,15 +57,6 @@ WOULD = {
 }
 
 
-def _no_fault(letter: str) -> Wrong:
-    names = ", ".join(f"'{fault}'" for fault in FAULTS)
-    return Wrong(
-        f"{letter.lower()}-unknown",
-        {letter: UNKNOWN},
-        f"What you wrote for {letter} is none of the eight names ({names}). Which of them fits best?",
-    )
-
-
 def _open(letter: str) -> Wrong:
     return Wrong(
         f"{letter.lower()}-open",
@@ -92,15 +76,17 @@ DIAGNOSE = Exercise(
     reference=dict(EIGHT),
     inputs=lambda rng: [Case()],
     driver="value",
-    facts=by_letter("ABCDEFGH", lambda words: words.replace(" ", "_"), FAULTS, UNKNOWN),
+    facts=facts_of("ABCDEFGH", lambda words: words.replace(" ", "_"), FAULTS, UNKNOWN),
     wrong=(
-        *(
-            Wrong(f"{letter.lower()}-{fault.replace('_', '-')}", {letter: fault}, f"{SEEN[letter]} {WOULD[fault]}")
-            for letter in EIGHT
-            for fault in FAULTS
-            if fault != EIGHT[letter]
+        *wrong_choices(
+            {
+                (letter, fault): f"{SEEN[letter]} {WOULD[fault]}"
+                for letter in EIGHT
+                for fault in FAULTS
+                if fault != EIGHT[letter]
+            }
         ),
-        *map(_no_fault, EIGHT),
+        *unknown_choices(EIGHT, FAULTS, UNKNOWN),
         *map(_open, EIGHT),
         Wrong(
             "not-a-dict",
@@ -146,15 +132,6 @@ WHY_NOT = {
 }  # fmt: skip
 
 
-def _no_network(letter: str) -> Wrong:
-    names = ", ".join(f"'{name.replace('l s', 'l, s')}'" for name in NETWORKS)
-    return Wrong(
-        f"{letter.lower()}-unknown",
-        {letter: NO_NETWORK},
-        f"What you wrote for {letter} is none of the four names ({names}). Which of them fits best?",
-    )
-
-
 WHICH_CURVE = Exercise(
     id="training_deep_networks.which_curve",
     kind="value",
@@ -166,13 +143,10 @@ WHICH_CURVE = Exercise(
     reference=RIGHT,
     inputs=lambda rng: [Case()],
     driver="value",
-    facts=by_letter("ABCD", lambda words: SPELLED.get(words, words), NETWORKS, NO_NETWORK),
+    facts=facts_of("ABCD", lambda words: SPELLED.get(words, words), NETWORKS, NO_NETWORK),
     wrong=(
-        *(
-            Wrong(f"{letter.lower()}-{name.lower().replace(' ', '-')}", {letter: name}, message)
-            for (letter, name), message in WHY_NOT.items()
-        ),
-        *map(_no_network, RIGHT),
+        *wrong_choices(WHY_NOT),
+        *unknown_choices(RIGHT, (*NETWORKS[:3], "residual, scaled"), NO_NETWORK),  # spelled as the task has it
         *map(_open, RIGHT),
         Wrong(
             "not-a-dict",

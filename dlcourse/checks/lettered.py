@@ -1,0 +1,49 @@
+"""What exercises share that show a figure with letters and ask for one of a few names for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dlcourse.checks.exercise import Wrong
+
+OPEN = "nothing yet"
+
+
+def by_letter(letters: str, value: Any, choice: Callable[[Any], str]) -> dict[str, str] | None:
+    """An answer, letter by letter, each as ``choice`` spells it; None where nothing is answered yet.
+
+    Parameters
+    ----------
+    letters : the letters that are asked for
+    value : a dict from letters to names, or the names in the letters' order
+    choice : what was given for a letter -> the name in one spelling
+    """
+    if isinstance(value, dict):
+        given = {str(key).strip().upper(): name for key, name in value.items()}
+    else:
+        given = dict(zip(letters, value, strict=True))
+    if all(given.get(letter) is None for letter in letters):
+        return None
+    return {letter: OPEN if given.get(letter) is None else choice(given[letter]) for letter in letters}
+
+
+def wrong_choices(why_not: Mapping[tuple[str, str], str]) -> list[Wrong]:
+    """A wrong answer for each letter and name that does not belong to it, with what is said about it."""
+    return [
+        Wrong(f"{letter}-{name}".lower().replace(" ", "-").replace("_", "-"), {letter: name}, message)
+        for (letter, name), message in why_not.items()
+    ]
+
+
+def unknown_choices(letters: Iterable[str], names: Iterable[str], unknown: str) -> list[Wrong]:
+    """A wrong answer for each letter: a name that is none of those asked for. ``unknown`` is "none of the four", say."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    return [
+        Wrong(
+            f"{letter.lower()}-unknown",
+            {letter: unknown},
+            f"What you wrote for {letter} is {unknown} names ({listed}). Which of them fits best?",
+        )
+        for letter in letters
+    ]
