@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from engine_cases import CASES, FLOOR, Case, Step, gpt, ours, pytorch, text, training
+from machines import processor
 
 RESULTS = Path(__file__).parent / "results" / "engine.json"
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -127,10 +128,6 @@ def machine() -> dict[str, Any]:
     import threadpoolctl
     import torch
 
-    cpu = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), cpu)
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     blas = [f"{pool['internal_api']} {pool['version']}" for pool in pools if "numpy" in pool["filepath"]]
     config = torch.__config__.show()
@@ -139,7 +136,7 @@ def machine() -> dict[str, Any]:
     left, right = torch.from_numpy(a), torch.from_numpy(b)
     ratios = [seconds(lambda: left @ right, 20) / seconds(lambda: a @ b, 20) for _ in range(7)]
     return {
-        "cpu": cpu, "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+        "cpu": processor(), "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "numpy": np.__version__, "torch": torch.__version__, "numpy_blas": ", ".join(blas) or "other",
         "torch_blas": next((name for name in ("mkl", "open", "accelerate") if f"BLAS_INFO={name}" in config), "other"),
         "matrix_product_ratio": round(statistics.median(ratios), 3),

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def engine():
-    """benchmarks/engine.py, which lies outside of the package."""
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module("engine")
-    sys.path.remove(str(BENCHMARKS))
+def engine(benchmark_script):
+    return benchmark_script("engine")
 
 
 def row(case, ratio):
@@ -108,8 +100,8 @@ def test_the_figure_is_made_from_the_results(engine, tmp_path):
     assert engine.FIGURE.exists()
 
 
-def test_the_two_scalar_engines_learn_alike(engine):
-    scalar = importlib.import_module("scalar_engine")
+def test_the_two_scalar_engines_learn_alike(benchmark_script):
+    scalar = benchmark_script("scalar_engine")
     numbers = (scalar.Value, scalar.Closures)
     ours, theirs = [scalar.training(number, 8, scalar.nullcontext) for number in numbers]
     losses = [ours() for _ in range(10)]

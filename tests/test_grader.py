@@ -87,6 +87,14 @@ def test_strangers_notebooks_get_their_marks_and_leave_nothing(tmp_path, monkeyp
     assert wrong == []
 
 
+def test_the_documentation_says_how_much_is_tried():
+    cases, text = hostile.cases(), Path(__file__).parents[1].joinpath("docs", "grading.md").read_text("utf-8")
+    both = sum(not case.full_only for case in cases)
+    assert f"| `full` | {len(cases)} | {len(cases)} |" in text
+    assert f"switched off | {both} | {both} |" in text
+    assert f"The other {len(cases) - both - 2}\n" in text
+
+
 @pytest.fixture(scope="module")
 def grader():
     with pytest.MonkeyPatch.context() as patch:

@@ -28,7 +28,7 @@ def nbgrader(course: Path, verb: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER", "DLCOURSE"))}
     env |= {"HOME": str(course), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
     words = [sys.executable, "-m", "nbgrader", verb, UNIT]
-    done = subprocess.run(words, cwd=course, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(words, cwd=course, env=env, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

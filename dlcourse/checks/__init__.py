@@ -11,7 +11,7 @@ from typing import Any
 from dlcourse.checks.exercise import Exercise, Wrong
 from dlcourse.checks.feedback import CheckFailed, Verdict
 from dlcourse.checks.form import form_problem
-from dlcourse.checks.judging import failed, judge
+from dlcourse.checks.judging import Standard, failed, judge
 from dlcourse.checks.tables import Finding
 from dlcourse.drivers import run_case
 
@@ -79,4 +79,5 @@ def evaluate(id: str, answer: Any, seed: int = 0) -> Verdict:
     problem: Finding | None = form_problem(exercise, answer)
     if problem:
         return failed(exercise, problem)
-    return judge(exercise, lambda case: run_case(exercise.driver, answer, case, exercise.seconds), seed)
+    standard = Standard(exercise, seed)
+    return judge(standard, lambda case: run_case(exercise.driver, answer, case, exercise.seconds))

@@ -54,6 +54,13 @@ def close(a: Array, b: Array, tolerance: Tolerance) -> NDArray[np.bool_]:
     return np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
 
 
+def all_close(a: Array, b: Array, tolerance: Tolerance) -> bool:
+    """Whether all entries are `close`; of the same numbers to the last bit it is told at once, and most answers are."""
+    if a.dtype == b.dtype != object and a.shape == b.shape and a.tobytes() == b.tobytes():
+        return True
+    return bool(close(a, b, tolerance).all())
+
+
 def equal(expected: Any, got: Any, tolerance: Tolerance) -> bool:
     """Whether ``got`` is right: values, shape, and a dtype of the right kind."""
     if isinstance(expected, dict):
@@ -70,7 +77,7 @@ def equal(expected: Any, got: Any, tolerance: Tolerance) -> bool:
     a, b = as_array(expected), as_array(got)
     if a is None or b is None or a.shape != b.shape or not kinds_agree(a, b, got):
         return False
-    return bool(close(a, b, tolerance).all())
+    return all_close(a, b, tolerance)
 
 
 def parts_of(got: Any, count: int) -> tuple[Any, ...] | None:
@@ -114,7 +121,7 @@ def alike(a: Any, b: Any, tolerance: Tolerance) -> bool:
     x, y = as_array(a), as_array(b)
     if x is not None and y is not None:
         kinds = "iu" if x.dtype.kind in "iu" else x.dtype.kind
-        return x.shape == y.shape and y.dtype.kind in kinds and bool(close(x, y, tolerance).all())
+        return x.shape == y.shape and y.dtype.kind in kinds and all_close(x, y, tolerance)
     if isinstance(a, tuple) != isinstance(b, tuple):
         return False
     return type(a) is type(b) and bool(np.all(a == b))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -147,6 +148,7 @@ def _clip(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 4] + " ..."
 
 
+@cache
 def source_of(function: Any) -> str:
     """The source of a right answer without its type annotations, or nothing where there is none to show."""
     try:

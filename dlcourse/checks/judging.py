@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dlcourse.checks import findings
@@ -31,37 +32,78 @@ class Trial:
     raw: Any  # the answer's value itself
 
 
-def judge(exercise: Exercise, run: Run, seed: int = 0) -> Verdict:
-    """Run the answer on every case of a seed, and say whether it is right and, if not, what is wrong.
+class Standard:
+    """What answers are held against: the cases of a seed, and what the reference and the known wrong answers do on them.
+
+    Each of these outcomes is computed when it is first asked for, and once, however many answers are judged.
 
     Parameters
     ----------
     exercise : what was asked
-    run : runs the answer on a case
     seed : fixes the cases
+    """
+
+    def __init__(self, exercise: Exercise, seed: int = 0) -> None:
+        self.exercise, self.seed = exercise, seed
+        self._outcomes: dict[tuple[Wrong | None, Case], Outcome] = {}
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The cases, the first of which is the smallest."""
+        return cases_of(self.exercise, self.seed)
+
+    def expected(self, case: Case) -> Outcome:
+        """What the reference gives.
+
+        Raises
+        ------
+        RuntimeError
+            If it gives nothing.
+        """
+        outcome = self._outcome(None, self.exercise.reference, case, 60)
+        if outcome.failure:
+            raise RuntimeError(f"{self.exercise.id}: the reference fails: {outcome.failure}")
+        return outcome
+
+    def mistaken(self, wrong: Wrong, case: Case) -> Outcome:
+        """What a known wrong answer gives."""
+        return self._outcome(wrong, self.exercise.wrong_answer(wrong), case, self.exercise.seconds)
+
+    def _outcome(self, wrong: Wrong | None, answer: Any, case: Case, seconds: float) -> Outcome:
+        if (wrong, case) not in self._outcomes:
+            outcome = run_case(self.exercise.driver, answer, case, seconds)
+            self._outcomes[wrong, case] = with_facts(self.exercise, case, outcome)
+        return self._outcomes[wrong, case]
+
+
+def judge(standard: Standard, run: Run) -> Verdict:
+    """Run the answer on every case, and say whether it is right and, if not, what is wrong.
+
+    Parameters
+    ----------
+    standard : what was asked, and is expected
+    run : runs the answer on a case
 
     Returns
     -------
     Verdict
     """
-    trials = try_all(exercise, run, cases_of(exercise, seed))
+    exercise, trials = standard.exercise, try_all(standard, run)
     if all(trial.right for trial in trials):
         return passed(exercise, trials)
     unsolved = findings.unsolved(exercise, trials)
-    finding = unsolved or known_mistake(exercise, trials, seed) or findings.general(exercise, trials, run)
+    finding = unsolved or known_mistake(standard, trials) or findings.general(exercise, trials, run)
     return failed(exercise, finding)
 
 
-def try_all(exercise: Exercise, run: Run, cases: Sequence[Case]) -> list[Trial]:
+def try_all(standard: Standard, run: Run) -> list[Trial]:
     """Outcomes on all cases, up to the first that runs out of time or is not started at all."""
+    exercise = standard.exercise
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     trials = []
-    for case in cases:
+    for case in standard.cases:
         raw = run(case)
-        got = with_facts(exercise, case, raw)
-        expected = with_facts(exercise, case, run_case(exercise.driver, exercise.reference, case, seconds=60))
-        if expected.failure:
-            raise RuntimeError(f"{exercise.id}: the reference fails: {expected.failure}")
+        got, expected = with_facts(exercise, case, raw), standard.expected(case)
         right = not got.failure and not got.mutated and equal(expected.value, got.value, tolerance)
         trials.append(Trial(case, got, expected, right, raw.value))
         if got.failure and got.failure.type in ("TimeLimit", "NotImplementedError"):
@@ -84,9 +126,10 @@ def with_facts(exercise: Exercise, case: Case, outcome: Outcome) -> Outcome:
     return Outcome(facts, None, outcome.mutated, outcome.printed, outcome.warned)
 
 
-def known_mistake(exercise: Exercise, trials: Sequence[Trial], seed: int) -> Finding | None:
+def known_mistake(standard: Standard, trials: Sequence[Trial]) -> Finding | None:
     """The named wrong answers that cannot be told apart from this one, on every case; else on every ordinary case."""
-    every = [wrong for wrong in exercise.wrong if matches(exercise, wrong, trials, exact=True)]
+    exercise = standard.exercise
+    every = [wrong for wrong in exercise.wrong if matches(standard, wrong, trials, exact=True)]
     if every:
         return findings.named(exercise, trials, every)
     ordinary = [trial for trial in trials if not trial.case.label]
@@ -95,12 +138,13 @@ def known_mistake(exercise: Exercise, trials: Sequence[Trial], seed: int) -> Fin
         return None
     if all(not trial.got.failure and equal(trial.expected.value, trial.got.value, tolerance) for trial in ordinary):
         return None  # the values are right there: whatever is wrong is not what a known mistake does
-    partly = [wrong for wrong in exercise.wrong if matches(exercise, wrong, ordinary, exact=False)]
+    partly = [wrong for wrong in exercise.wrong if matches(standard, wrong, ordinary, exact=False)]
     return findings.named(exercise, ordinary, partly, everywhere=False) if partly else None
 
 
-def matches(exercise: Exercise, wrong: Wrong, trials: Sequence[Trial], exact: bool) -> bool:
+def matches(standard: Standard, wrong: Wrong, trials: Sequence[Trial], exact: bool) -> bool:
     """Whether the answer does on all these cases what the wrong one does."""
+    exercise = standard.exercise
     tolerance = Tolerance(exercise.rtol, exercise.atol)
     if exercise.kind == "value" and isinstance(exercise.reference, dict) and isinstance(wrong.function, dict):
         given = trials[0].got.value
@@ -108,11 +152,7 @@ def matches(exercise: Exercise, wrong: Wrong, trials: Sequence[Trial], exact: bo
             key in given and equal(value, given[key], tolerance) for key, value in wrong.function.items()
         )
     same = same_result if exact else same_value
-    for trial in trials:
-        outcome = run_case(exercise.driver, exercise.wrong_answer(wrong), trial.case, exercise.seconds)
-        if not same(with_facts(exercise, trial.case, outcome), trial.got, tolerance):
-            return False
-    return True
+    return all(same(standard.mistaken(wrong, trial.case), trial.got, tolerance) for trial in trials)
 
 
 def passed(exercise: Exercise, trials: Sequence[Trial]) -> Verdict:

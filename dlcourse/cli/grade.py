@@ -185,7 +185,10 @@ class Run:
 
     def grade(self, options: Options, dask: str | None) -> None:
         """Grade whatever is not known yet, and write all outputs after each file."""
+        from dlcourse.grader.points import course_points
+
         with _grader(options, dask) as grader:
+            self.points = self.points or course_points()
             self.setting = grader.setting
             self._say_setting()
             kept = self._carry_over()
@@ -293,10 +296,11 @@ def _find(paths: Sequence[Path]) -> list[Path]:
 
 
 def _points(notebooks: Sequence[Path], from_nbgrader: bool) -> dict[str, float]:
+    """What the notebooks say; empty where the course's own points hold."""
     from dlcourse.grader import points, reports
 
     if not from_nbgrader:
-        return points.course_points()
+        return {}
     agreed, differing = points.nbgrader_points(notebooks)
     for path in differing:
         err.print(f"Points     {reports.one_line(str(path))} says other points than most files", soft_wrap=True)

@@ -168,6 +168,8 @@ def _check_call(node: ast.stmt) -> tuple[str, ast.expr] | None:
 
 def bound_by(statement: ast.stmt) -> set[str]:
     """The names that a statement defines, and ``*`` for a star import."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}  # what is bound inside stays inside
     found: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -176,8 +178,6 @@ def bound_by(statement: ast.stmt) -> set[str]:
             found.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}  # what is bound inside stays inside
     return found
 
 

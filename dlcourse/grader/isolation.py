@@ -24,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dlcourse.grader import landlock, seccomp
@@ -236,6 +237,7 @@ def _mount(path: str, options: str) -> None:
         raise OSError(ctypes.get_errno(), f"mount {path}")
 
 
+@cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 

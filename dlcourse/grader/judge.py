@@ -14,10 +14,11 @@ from typing import Any
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.feedback import Verdict
 from dlcourse.checks.form import calls_of, problem_of
-from dlcourse.checks.judging import failed, judge
+from dlcourse.checks.judging import Standard, failed, judge
 from dlcourse.drivers import Outcome
+from dlcourse.grader.protocol import MEMORY_ERRORS
 from dlcourse.grader.reading import Cell
-from dlcourse.grader.remote import MEMORY_ERRORS, LostError, Remote, out_of_memory
+from dlcourse.grader.remote import LostError, Remote, out_of_memory
 from dlcourse.grader.results import ExerciseResult, Status
 from dlcourse.grader.workshop import Workshop
 
@@ -39,8 +40,9 @@ class Examination:
     ----------
     workshop : makes the workers
     cells : the submission's code
-    exercises : those of its unit
-    seed : fixes the hidden inputs
+    standards : what the exercises of its unit are held against
+    modules : if the submission's code imports one of them, it is imported before the worker is forked, which takes none
+        of its time and memory; `loaded` tells afterwards which of them a worker had to load all the same
     timeout, total : seconds for a call, and for the submission
     memory : MB
     """
@@ -49,34 +51,37 @@ class Examination:
         self,
         workshop: Workshop,
         cells: Sequence[Cell],
-        exercises: Sequence[Exercise],
-        seed: int,
+        standards: Sequence[Standard],
+        modules: Sequence[str],
         timeout: float,
         total: float,
         memory: int,
     ) -> None:
-        self.workshop, self.cells, self.exercises = workshop, cells, exercises
-        self.seed, self.timeout, self.memory, self.total = seed, timeout, memory, total
+        self.workshop, self.cells, self.standards, self.modules = workshop, cells, standards, modules
+        self.timeout, self.memory, self.total = timeout, memory, total
+        # for a statement: a unit whose exercises take longer has trainings among its cells
+        self.loading = timeout * max([1.0, *(standard.exercise.seconds / USUAL_SECONDS for standard in standards)])
         self.until = time.monotonic() + total
         self.workers = 0
         self.faults: dict[tuple[int, int], Status] = {}  # statements that ended a worker
         self.worker: Remote | None = None
+        self.loaded: tuple[str, ...] = ()
 
     def results(self) -> list[ExerciseResult]:
         """A mark for every exercise."""
         try:
-            return [self._result(exercise) for exercise in self.exercises]
+            return [self._result(standard) for standard in self.standards]
         finally:
             self._drop()
 
-    def _result(self, exercise: Exercise) -> ExerciseResult:
+    def _result(self, standard: Standard) -> ExerciseResult:
         start = time.monotonic()
         try:
             worker = self._loaded()
-            return self._examined(exercise, worker)
+            return self._examined(standard, worker)
         except LostError as lost:
             said = SAID[lost.status] + (f" ({lost.reason})." if lost.status == "crash" else "")
-            return self._failed(exercise, lost.status, None, said, time.monotonic() - start)
+            return self._failed(standard.exercise, lost.status, None, said, time.monotonic() - start)
 
     def _loaded(self) -> Remote:
         """A worker that has run the submission's cells, all but those at fault."""
@@ -86,8 +91,11 @@ class Examination:
             self.workers += 1
             self.worker = Remote(self.workshop, self.memory, self.total)
             try:
-                until = min(self.until, time.monotonic() + CALLS * self.timeout)
-                self.worker.load(self._submission(), self.timeout, until)
+                until = min(self.until, time.monotonic() + CALLS * self.loading)
+                self.worker.load(self._submission(), self.loading, until)
+                self.loaded = self.worker.loaded
+                if self.worker.wanted:
+                    self._import(self.worker.wanted)
             except LostError as lost:
                 at = self.worker.at
                 self._drop()
@@ -98,7 +106,7 @@ class Examination:
 
     def _submission(self) -> dict[str, Any]:
         exercises = []
-        for exercise in self.exercises:
+        for exercise in (standard.exercise for standard in self.standards):
             arguments, required = calls_of(exercise)
             exercises.append(
                 {
@@ -113,10 +121,12 @@ class Examination:
             "cells": [(cell.number, cell.source, cell.exercise) for cell in self.cells],
             "exercises": exercises,
             "skip": list(self.faults),
-            "seconds": self.timeout / 2,  # of processor time: then the statement is given up, and not the worker
+            "modules": [name for name in self.modules if name not in self.workshop.warm],
+            "seconds": self.loading / 2,  # of processor time: then the statement is given up, and not the worker
         }
 
-    def _examined(self, exercise: Exercise, worker: Remote) -> ExerciseResult:
+    def _examined(self, standard: Standard, worker: Remote) -> ExerciseResult:
+        exercise = standard.exercise
         shortcut = worker.mentioned.get(exercise.id)
         if shortcut:
             return self._forbidden(exercise, shortcut, 0.0)
@@ -128,13 +138,16 @@ class Examination:
             verdict, status = failed(exercise, problem), "missing" if problem.name == "not-defined" else "wrong"
             return self._failed(exercise, status, verdict.mistake, verdict.message, 0.0)  # type: ignore[arg-type]
         limit = self.timeout * exercise.seconds / USUAL_SECONDS
-        worker.begin(min(self.until, time.monotonic() + CALLS * limit), limit)
         try:
-            verdict = judge(exercise, worker.runner(exercise, form), self.seed)
+            self._prepare(standard)
+            worker.begin(min(self.until, time.monotonic() + CALLS * limit), limit)
+            verdict = judge(standard, worker.runner(standard, form))
         except LostError:
             self._drop()
             raise
         except Exception as error:  # a value that the checks were not made for
+            if worker.coming:
+                self._drop()
             said = f"This answer could not be judged ({type(error).__name__}). Please tell your teacher."
             return self._failed(exercise, "error", None, said, worker.seconds)
         if worker.used:
@@ -145,6 +158,20 @@ class Examination:
             )
         status = status_of(verdict, worker.outcomes)
         return self._failed(exercise, status, verdict.mistake, verdict.message, worker.seconds)
+
+    def _import(self, modules: Sequence[str]) -> None:
+        """Have modules imported for the next worker, and give up this one, which has begun to do it itself."""
+        start = time.monotonic()
+        self._drop()
+        self.workshop.import_first(modules)
+        self.until += time.monotonic() - start
+
+    def _prepare(self, standard: Standard) -> None:
+        """Compute what is expected, which takes none of the submission's time."""
+        start = time.monotonic()
+        for case in standard.cases:
+            standard.expected(case)
+        self.until += time.monotonic() - start
 
     def _missing(self, exercise: Exercise, worker: Remote) -> ExerciseResult:
         """Why there is no answer: its cell failed, cannot be read, or is not there."""

@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterable
+from functools import cache
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on all architectures
 READ_FILE, READ_DIR, WRITE_FILE, TRUNCATE = 1 << 2, 1 << 3, 1 << 1, 1 << 14
@@ -21,6 +22,7 @@ FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # how many rights on files an ABI know
 NO_NEW_PRIVILEGES = 38
 
 
+@cache
 def abi() -> int:
     """The version of Landlock that the kernel offers; 0 where there is none."""
     try:
@@ -69,6 +71,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         os.close(place)
 
 
+@cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.judging import Standard
 from dlcourse.drivers import Case, Failure, Opaque, Outcome, run_case
 from dlcourse.drivers.case import plain
 from dlcourse.drivers.form import Form
-from dlcourse.grader.protocol import Channel, GarbledError
+from dlcourse.grader.protocol import LAST_FAILURES, MEMORY_ERRORS, Channel, GarbledError
 from dlcourse.grader.results import Status
 from dlcourse.grader.workshop import Workshop
 
 SET_UP_FAILED, OUT_OF_MEMORY = 70, 71
 SIGNALS = {134: "abort", 135: "bus error", 136: "floating point exception", 137: "killed", 139: "segmentation fault"}
-MEMORY_ERRORS = {"MemoryError", "_ArrayMemoryError", "TooLargeError"}
+MOST_BYTES = 8 << 20  # about, in one request
 Place = tuple[int, int]
 
 
@@ -51,7 +53,10 @@ class Remote:
         self.troubles: dict[Place, str] = {}
         self.forms: dict[str, Form] = {}
         self.defined_at: dict[str, Place] = {}
+        self.wanted: tuple[str, ...] = ()
+        self.loaded: tuple[str, ...] = ()
         self.number = 0
+        self.coming: deque[Case] = deque()  # asked for, and not here yet
         self.gone = False
         self.begin(0.0, 0.0)
 
@@ -61,7 +66,7 @@ class Remote:
         A call that computes for half of that is stopped by the worker itself, and costs no worker.
         """
         self.until, self.timeout = until, timeout
-        self.seconds = 0.0
+        self.seconds, self.since = 0.0, 0.0
         self.used: list[str] = []
         self.outcomes: list[Outcome] = []
 
@@ -73,6 +78,8 @@ class Remote:
     def load(self, submission: dict[str, Any], timeout: float, until: float) -> None:
         """Have the submission's cells run; ``at`` is then, or in the end, the statement that was running.
 
+        Where they would import modules that should be imported before, these are ``wanted``, and no answer is there.
+
         Raises
         ------
         LostError
@@ -82,6 +89,9 @@ class Remote:
         first = self._receive(until)
         self.mentioned = {id: name for id, name in _dict(first, "mentioned").items() if isinstance(name, str)}
         self.unreadable = {key: str(text)[:300] for key, text in _dict(first, "unreadable").items()}
+        self.wanted = _some_of(submission["modules"], first.get("wanted"))
+        if self.wanted:
+            return
         while True:
             message = self._receive(min(until, time.monotonic() + timeout))
             if "at" not in message:
@@ -90,40 +100,57 @@ class Remote:
         self.troubles = {_place(key): str(text)[:400] for key, text in _dict(message, "troubles").items()}
         self.defined_at = {id: _place(place) for id, place in _dict(message, "defined_at").items()}
         self.forms = {id: _form(facts) for id, facts in _dict(message, "forms").items()}
+        self.loaded = _some_of(submission["modules"], message.get("loaded"))
         self.at = None
 
-    def runner(self, exercise: Exercise, form: Form) -> Callable[[Case], Outcome]:
+    def runner(self, standard: Standard, form: Form) -> Callable[[Case], Outcome]:
         """What runs the answer on a case.
 
         An answer that is a value comes here as data, and its driver runs here; so it does where the answer to such an
         exercise is a function, which is then called over there. A worker is never asked whether its own answer is right.
         """
+        exercise = standard.exercise
         if not exercise.takes_value:
-            return lambda case: self.run(exercise, exercise.driver, case.args)
-        sent = self.run(exercise, "value", ())
+            return lambda case: self.run(exercise, exercise.driver, case, standard.cases)
+        sent = self.run(exercise, "value", Case())
         if sent.failure:
             return lambda case: sent
         if isinstance(sent.value, Opaque) and form.callable and not form.is_class:
             return lambda case: self._run_here(exercise, case, Distant(self, exercise, form))
-        return lambda case: run_case(exercise.driver, sent.value, case, exercise.seconds)
+        return lambda case: run_case(exercise.driver, sent.value, case, self.timeout)
 
-    def run(self, exercise: Exercise, driver: str, args: tuple[Any, ...]) -> Outcome:
-        """The outcome of a driver that runs over there; where memory ran out once, it is not asked for again."""
+    def run(self, exercise: Exercise, driver: str, case: Case, cases: Sequence[Case] = ()) -> Outcome:
+        """The outcome of a driver that runs over there; where memory ran out once, it is not asked for again.
+
+        Parameters
+        ----------
+        exercise, driver, case : whose answer, how, and on what
+        cases : where this is one of them, those after it are asked for with it, as they will be needed next
+        """
         if self.outcomes and out_of_memory(self.outcomes[-1]):
             return self.outcomes[-1]
+        if not self.coming or self.coming[0] is not case:
+            self._ask(exercise, driver, _batch(case, cases))
+        message = self._receive(min(self.until, time.monotonic() + self.timeout))
+        self.coming.popleft()
         self.number += 1
-        start = time.monotonic()
-        until = min(self.until, start + self.timeout)
-        request = {"id": exercise.id, "driver": driver, "args": args, "seconds": self.timeout / 2}
-        self._send({**request, "number": self.number}, until)
-        message = self._receive(until)
         if message.get("number") != self.number:
             raise LostError("tampered")
-        self.seconds += time.monotonic() - start
+        now = time.monotonic()
+        self.seconds, self.since = self.seconds + now - self.since, now
         self.used += [name for name in _plain_tuple(message.get("used")) if isinstance(name, str)]
-        outcome = _outcome(message, len(args))
+        outcome = _outcome(message, len(case.args))
+        if outcome.failure and outcome.failure.type in LAST_FAILURES:
+            self.coming.clear()
         self.outcomes.append(outcome)
         return outcome
+
+    def _ask(self, exercise: Exercise, driver: str, cases: Sequence[Case]) -> None:
+        assert not self.coming, "an outcome was asked for and not fetched"
+        self.since = time.monotonic()
+        request = {"id": exercise.id, "driver": driver, "cases": [case.args for case in cases]}
+        self._send({**request, "seconds": self.timeout / 2}, min(self.until, self.since + self.timeout))
+        self.coming.extend(cases)
 
     def _run_here(self, exercise: Exercise, case: Case, answer: Distant) -> Outcome:
         outcome = run_case(exercise.driver, answer, case, self.timeout / 2)
@@ -181,7 +208,7 @@ class Distant:
         """Call it there; what it changed in its arguments is changed here too, and what it raised is raised."""
         self.asking = True
         try:
-            outcome = self.worker.run(self.exercise, "call", args)
+            outcome = self.worker.run(self.exercise, "call", Case(args))
         except LostError as lost:
             self.lost = lost
             raise
@@ -193,6 +220,29 @@ class Distant:
             if isinstance(args[i], np.ndarray) and args[i].size:
                 args[i].flat[0] = args[i].flat[0] + 1
         return outcome.value
+
+
+def _batch(first: Case, cases: Sequence[Case]) -> list[Case]:
+    """The case, and those of ``cases`` after it that fit into a request with it."""
+    place = next((place for place, case in enumerate(cases) if case is first), None)
+    if place is None:
+        return [first]
+    batch, size = [first], _size(first.args)
+    for case in cases[place + 1 :]:
+        size += _size(case.args)
+        if size > MOST_BYTES:
+            break
+        batch.append(case)
+    return batch
+
+
+def _size(value: Any) -> int:
+    """About as many bytes as it has on the line."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return sum(map(_size, value)) if isinstance(value, list | tuple) else 24
 
 
 def out_of_memory(outcome: Outcome) -> bool:
@@ -250,6 +300,11 @@ def _place(value: Any) -> Place:
     if not isinstance(value, tuple | list) or len(value) != 2 or any(type(part) is not int for part in value):
         raise LostError("tampered")
     return (value[0], value[1])
+
+
+def _some_of(names: Sequence[str], value: Any) -> tuple[str, ...]:
+    said = {name for name in _plain_tuple(value) if isinstance(name, str)}
+    return tuple(name for name in names if name in said)
 
 
 def _plain_tuple(value: Any) -> tuple[Any, ...]:

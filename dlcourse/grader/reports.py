@@ -13,6 +13,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree as ET
@@ -48,13 +49,14 @@ def one_line(text: str) -> str:
 def as_json(setting: Setting, notebooks: Iterable[NotebookResult]) -> str:
     """The results with what they were made under, a line for each submission."""
     head = json.dumps({"version": VERSION, **{key: getattr(setting, key) for key in SETTING_KEYS}}, indent=1)
-    lines = ",\n".join(json.dumps(_plain_data(notebook)) for notebook in notebooks)
+    lines = ",\n".join(map(_line, notebooks))
     return f'{head.removesuffix("}").rstrip()},\n "notebooks": [\n{lines}\n]}}\n'
 
 
-def _plain_data(notebook: NotebookResult) -> dict[str, Any]:
+@lru_cache(5_000)  # the file is written anew after every submission
+def _line(notebook: NotebookResult) -> str:
     exercises = [{key: getattr(one, key) for key in EXERCISE_KEYS} for one in notebook.exercises]
-    return {key: getattr(notebook, key) for key in NOTEBOOK_KEYS} | {"exercises": exercises}
+    return json.dumps({key: getattr(notebook, key) for key in NOTEBOOK_KEYS} | {"exercises": exercises})
 
 
 def read(path: Path) -> tuple[Setting, list[NotebookResult]]:

@@ -7,23 +7,27 @@ import hashlib
 import json
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from dlcourse import course
 from dlcourse.checks import catalog
+from dlcourse.checks.judging import Standard
 from dlcourse.grader.crew import Crew, shown
 from dlcourse.grader.isolation import level
 from dlcourse.grader.judge import Examination
-from dlcourse.grader.reading import UnreadableError, cells_of, read_bytes, topic_of
-from dlcourse.grader.results import Isolation, NotebookResult, Setting
+from dlcourse.grader.reading import Cell, UnreadableError, cells_of, read_bytes, topic_of
+from dlcourse.grader.results import ExerciseResult, Isolation, NotebookResult, Setting
 from dlcourse.grader.workshop import Workshop
 
+LARGE = ("sklearn.datasets", "matplotlib.pyplot", "torch")  # they take a second, so nobody should load them twice
 LEVELS: tuple[Isolation, ...] = ("none", "process", "full")
 
 
@@ -36,7 +40,7 @@ class Options:
     jobs : submissions graded at a time
     timeout : seconds by the clock for one call of an answer, and half as many of processor time. An exercise with all
         its calls, and the running of a notebook's cells, gets three times as long. Exercises that have more time in the
-        notebook than the usual 5 s have more here in proportion.
+        notebook than the usual 5 s have more here in proportion, and so have the cells of their notebook.
     total : seconds for one submission; what is left then is *timeout*
     memory : MB that a submission may use beyond what Python and NumPy take
     seed : fixes the hidden inputs; drawn where it is None
@@ -70,6 +74,8 @@ class Grader:
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
+        self.standards: dict[str, list[Standard]] = {}
+        self.loaded: set[str] = set()  # modules that a submission has loaded
         for name in ("jobs", "timeout", "total", "memory"):
             if getattr(self.options, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self.options, name)}")
@@ -119,12 +125,7 @@ class Grader:
             empty = replace(empty, sha256=hashlib.sha256(data).hexdigest())
             cells = cells_of(data)
             topic = topic_of(path.stem, data, cells, catalog())
-            exercises = [exercise for exercise in catalog() if exercise.topic == topic]
-            self.workshop.import_first(list(imports_of(topic)))
-            o = self.options
-            results = Examination(
-                self.workshop, cells, exercises, self.setting.seed, o.timeout, o.total, o.memory
-            ).results()
+            results = self._examine(topic, cells)
         except UnreadableError as reason:
             return replace(empty, message=str(reason), seconds=time.monotonic() - start)
         return replace(
@@ -135,6 +136,28 @@ class Grader:
             seconds=time.monotonic() - start,
             exercises=tuple(results),
         )
+
+    def _examine(self, topic: str, cells: Sequence[Cell]) -> list[ExerciseResult]:
+        if topic not in self.standards:
+            exercises = [exercise for exercise in catalog() if exercise.topic == topic]
+            self.standards[topic] = [Standard(exercise, self.setting.seed) for exercise in exercises]
+        named = dict.fromkeys((*imports_of(topic), *LARGE))
+        self.workshop.import_first([name for name in named if self._is_needed(name, topic)])
+        o = self.options
+        examination = Examination(
+            self.workshop, cells, self.standards[topic], list(named), o.timeout, o.total, o.memory
+        )
+        results = examination.results()
+        self.loaded.update(examination.loaded)
+        return results
+
+    def _is_needed(self, module: str, topic: str) -> bool:
+        """Whether to import a module before a unit's submissions are forked.
+
+        What the references need, the answers will, so of what the unit's notebook imports that is taken which this process
+        has. The rest serves trials and plots, which are not run, until a submission is seen to need it.
+        """
+        return module in self.loaded or (module in sys.modules and module in imports_of(topic))
 
 
 def find_notebooks(paths: Sequence[Path]) -> list[Path]:
@@ -182,6 +205,8 @@ def imports_of(topic: str) -> tuple[str, ...]:
             for node in ast.walk(ast.parse("".join(cell["source"]))):
                 if isinstance(node, ast.Import):
                     found += [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and node.module == "dlcourse":
+                    found += [name for a in node.names if find_spec(name := f"dlcourse.{a.name}")]
                 elif isinstance(node, ast.ImportFrom) and node.module:
-                    found += [node.module] if node.module != "dlcourse" else []
+                    found.append(node.module)
     return tuple(dict.fromkeys(name for name in found if not name.startswith(("dlcourse.checks", "dlcourse.mine"))))

@@ -1,7 +1,8 @@
 """The process that runs a submission: forked from the zygote, confined, and without anything worth stealing.
 
 It reads the code, tells which forbidden names each answer mentions before any of the code has run, runs the statements
-that the answers need, and then runs drivers on the cases that the judge sends, until the judge has enough.
+that the answers need, and then runs drivers on the cases that the judge sends, those of an exercise at once, until the
+judge has enough.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import contextlib
 import importlib
 import os
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
-from dlcourse.drivers import Case, Outcome, run_case
+from dlcourse.drivers import Case, Outcome
 from dlcourse.drivers.form import form_of
 from dlcourse.drivers.limits import time_limit
+from dlcourse.drivers.run import run_and_forget
 from dlcourse.grader import cells
-from dlcourse.grader.protocol import Channel, TooLargeError
+from dlcourse.grader.protocol import LAST_FAILURES, Channel, TooLargeError, packed
 
 MOST_PRINTED = 2_000
+HELD_BACK = 0.005  # seconds that an outcome may wait for others to be sent with it
 ALWAYS_FORBIDDEN = ("dlcourse.checks",)
 LIBRARIES = ("dlcourse.", "torch", "sklearn", "scipy")
 
@@ -44,22 +48,30 @@ class Worker:
         self.module = types.ModuleType("__main__")
         self.answers: dict[str, Any] = {}
         self.forbidden: dict[str, list[str]] = {}
+        self.number = 0
+        self.unsent, self.sent_at = bytearray(), 0.0
 
     def serve(self) -> None:
-        """The first message holds the submission; every other asks for one outcome."""
+        """The first message holds the submission; every other asks for the outcomes of an answer on some cases."""
         self.load(self.channel.receive())
         while True:
             request = self.channel.receive()
-            used: list[str] = []
-            with watching(self.forbidden.get(request["id"], []), used):
-                outcome = run_case(
-                    request["driver"], self.answers[request["id"]], Case(request["args"]), request["seconds"]
-                )
-            self.reply(request["number"], outcome, used)
+            shortcuts = Shortcuts(self.forbidden.get(request["id"], []))
+            self.sent_at = time.monotonic()
+            for args in request["cases"]:
+                used: list[str] = []
+                with watching(shortcuts, used):
+                    outcome = run_and_forget(
+                        request["driver"], self.answers[request["id"]], Case(args), request["seconds"]
+                    )
+                if self.reply(outcome, used) in LAST_FAILURES:
+                    break
+            self.flush()
 
     def load(self, submission: dict[str, Any]) -> None:
         """Run what the answers need, except what an earlier worker died of."""
-        statements, unreadable = cells.statements_of(submission["cells"])
+        functions = {exercise["function"] for exercise in submission["exercises"]}
+        statements, unreadable = cells.statements_of(submission["cells"], functions)
         places: dict[str, list[tuple[cells.Statement, str]]] = {}
         mentioned: dict[str, str] = {}
         wanted: dict[tuple[int, int], set[str]] = {}
@@ -73,13 +85,19 @@ class Worker:
                 best, name = places[id][0]
                 used = [best, *cells.needed_by({name} | best.reads, statements)]
                 mentioned[id] = cells.forbidden_in(used, self.forbidden[id])
-        self.channel.send({"mentioned": mentioned, "unreadable": unreadable})
-        names = {name for found in wanted.values() for name in found}
-        needed = {statement.key for statement in cells.needed_by(names, statements)}
+        chosen = cells.running({name for found in wanted.values() for name in found}, statements)
+        imported = [f"{module}." for statement in chosen for module in cells.modules_of(statement.node)]
+        to_load = [
+            name
+            for name in submission["modules"]
+            if name not in sys.modules and any(module.startswith(f"{name}.") for module in imported)
+        ]
+        self.channel.send({"mentioned": mentioned, "unreadable": unreadable, "wanted": to_load})
         skip, troubles, made = set(submission["skip"]), {}, dict[tuple[tuple[int, int], str], Any]()
         self.prepare()
-        for statement in statements:
-            if statement.key in skip or not (cells.always_runs(statement) or statement.key in needed):
+        known = set(sys.modules)
+        for statement in chosen:
+            if statement.key in skip:
                 continue
             self.channel.send({"at": statement.key})
             problem = self.run(statement, submission["seconds"])
@@ -97,7 +115,8 @@ class Worker:
                     forms[id] = self.form(self.answers[id], exercise)
                     break
         defined_at = {id: found[0][0].key for id, found in places.items() if found}
-        self.channel.send({"forms": forms, "troubles": troubles, "defined_at": defined_at})
+        loaded = [name for name in submission["modules"] if name in sys.modules and name not in known]
+        self.channel.send({"forms": forms, "troubles": troubles, "defined_at": defined_at, "loaded": loaded})
 
     def prepare(self) -> None:
         """Put stand-ins where the course's checks would be."""
@@ -137,10 +156,11 @@ class Worker:
         except Exception:
             return {"type": type(answer).__name__, "callable": callable(answer)}
 
-    def reply(self, number: int, outcome: Outcome, used: Sequence[str]) -> None:
-        """Send an outcome; where the value is too large for that, say so."""
+    def reply(self, outcome: Outcome, used: Sequence[str]) -> str:
+        """Send an outcome, or soon will; where the value is too large for that, say so. The type of failure, or ""."""
+        self.number += 1
         message = {
-            "number": number,
+            "number": self.number,
             "value": outcome.value,
             "failure": asdict(outcome.failure) if outcome.failure else None,
             "mutated": outcome.mutated,
@@ -149,10 +169,19 @@ class Worker:
             "used": list(used),
         }
         try:
-            self.channel.send(message)
+            self.unsent += packed(message)
         except (TooLargeError, TypeError) as error:
             failure = {"type": type(error).__name__, "text": str(error), "line": 0, "source": ""}
-            self.channel.send({**message, "value": None, "failure": failure})
+            message |= {"value": None, "failure": failure}
+            self.unsent += packed(message)
+        if time.monotonic() > self.sent_at + HELD_BACK:
+            self.flush()
+        return message["failure"]["type"] if message["failure"] else ""
+
+    def flush(self) -> None:
+        """Send what is not sent yet."""
+        self.channel.send_packed(self.unsent)
+        self.unsent, self.sent_at = bytearray(), time.monotonic()
 
 
 def _quiet(*arguments: Any, **options: Any) -> None:
@@ -166,12 +195,31 @@ def _text(error: BaseException) -> str:
         return ""
 
 
+class Shortcuts:
+    """The functions that an exercise forbids, wherever the libraries have them.
+
+    Parameters
+    ----------
+    forbidden : names of functions and modules
+    """
+
+    def __init__(self, forbidden: Sequence[str]) -> None:
+        self.forbidden = forbidden
+        self._loaded, self._places = 0, list[tuple[Any, str, Any, str]]()
+
+    def places(self) -> list[tuple[Any, str, Any, str]]:
+        """(module or class, attribute, function, the name that is forbidden), looked up anew when modules were loaded."""
+        if len(sys.modules) != self._loaded:
+            self._loaded, self._places = len(sys.modules), list(_places(self.forbidden))
+        return self._places
+
+
 @contextlib.contextmanager
-def watching(forbidden: Sequence[str], used: list[str]) -> Iterator[None]:
+def watching(shortcuts: Shortcuts, used: list[str]) -> Iterator[None]:
     """Within the body an import of a forbidden module is refused, a call of a forbidden function noted in ``used``."""
     import builtins
 
-    changes = list(_counting(forbidden, used))
+    forbidden, places = shortcuts.forbidden, shortcuts.places()
     real_import, real_import_module = builtins.__import__, importlib.import_module
 
     def checked_import(name: str, *rest: Any, **options: Any) -> Any:
@@ -184,13 +232,13 @@ def watching(forbidden: Sequence[str], used: list[str]) -> Iterator[None]:
 
     builtins.__import__, importlib.import_module = checked_import, checked_import_module
     try:
-        for place, name, _, counted in changes:
-            setattr(place, name, counted)
+        for place, attribute, real, name in places:
+            setattr(place, attribute, _counted(real, name, used))
         yield
     finally:
         builtins.__import__, importlib.import_module = real_import, real_import_module
-        for place, name, real, _ in changes:
-            setattr(place, name, real)
+        for place, attribute, real, _ in places:
+            setattr(place, attribute, real)
 
 
 def _refuse(name: str, forbidden: Sequence[str], used: list[str]) -> None:
@@ -203,20 +251,19 @@ def _refuse(name: str, forbidden: Sequence[str], used: list[str]) -> None:
             raise ShortcutError(f"this exercise is to be solved without {module}")
 
 
-def _counting(forbidden: Sequence[str], used: list[str]) -> Iterator[tuple[Any, str, Any, Any]]:
-    """(module, name, function, the same function counted) for every forbidden function in the libraries at hand."""
+def _places(forbidden: Sequence[str]) -> Iterator[tuple[Any, str, Any, str]]:
     for module_name, module in list(sys.modules.items()):
         if not module_name.startswith(LIBRARIES) or module is None:
             continue
         for name in forbidden:
-            *path, last = name.split(".")
-            if path and module_name != ".".join(path):
+            path, _, last = name.rpartition(".")
+            if path and module_name != path:
                 continue
             real = vars(module).get(last)
             if isinstance(real, types.FunctionType | types.BuiltinFunctionType):
-                yield module, last, real, _counted(real, name, used)
+                yield module, last, real, name
             elif isinstance(real, type):
-                yield real, "__init__", real.__init__, _counted(real.__init__, name, used)  # type: ignore[misc]
+                yield real, "__init__", real.__init__, name  # type: ignore[misc]
 
 
 def _counted(real: Callable[..., Any], name: str, used: list[str]) -> Callable[..., Any]:

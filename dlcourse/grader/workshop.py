@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from dlcourse.checks import catalog
 from dlcourse.grader import isolation
 from dlcourse.grader.isolation import Plan
 from dlcourse.grader.protocol import Channel
@@ -57,11 +58,12 @@ class Workshop:
         self.folder.chmod(0o711)
         try:
             self._start_zygote()
+            catalog()  # imported while the zygote imports NumPy
+            hidden = isolation.hidden_paths()
             self.layers = tuple(self._ask("probe", off=self.off)["layers"])
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        hidden = isolation.hidden_paths()
         self.plan = Plan(
             self.layers,
             str(self.folder / "scratch"),
@@ -77,7 +79,7 @@ class Workshop:
         self._end_zygote()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def import_first(self, modules: list[str]) -> None:
+    def import_first(self, modules: Sequence[str]) -> None:
         """Have these modules imported before the next fork."""
         new = [name for name in modules if name not in self.warm]
         if new:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections import defaultdict
 from typing import Any
 
 from dlcourse.grader import isolation
@@ -124,7 +125,7 @@ def _become_worker(end: int, plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     isolation.confine(plan)
     worker.enter(end)
-    for name in ("HOME", "TMPDIR", "MPLCONFIGDIR"):
+    for name in ("HOME", "TMPDIR", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"):
         os.environ[name] = plan.scratch
     try:
         worker.work(Channel(socket.socket(fileno=3)))
@@ -171,20 +172,40 @@ def end_descendants(known: int = 0) -> None:
 
 def descendants(root: int) -> list[int]:
     """The processes below ``root``, as /proc shows them."""
-    parents: dict[int, int] = {}
+    children = _children if os.path.exists("/proc/thread-self/children") else _all_children().__getitem__
+    found: set[int] = set()
+    waiting = [root]
+    while waiting:
+        new = set(children(waiting.pop())) - found
+        found |= new
+        waiting += new
+    return sorted(found)
+
+
+def _children(parent: int) -> list[int]:
+    """The children of all threads of a process; none where it has ended."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{parent}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _all_children() -> defaultdict[int, list[int]]:
+    """The children of every process, for a kernel that does not tell them of one."""
+    found = defaultdict[int, list[int]](list)
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
-                parents[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
-    found, grew = {root}, True
-    while grew:
-        grown = found | {pid for pid, parent in parents.items() if parent in found}
-        grew, found = len(grown) > len(found), grown
-    return sorted(found - {root})
+                found[int(file.read().rpartition(b")")[2].split()[1])].append(int(name))
+    return found
 
 
 def main(control: int) -> None:
     """Serve the judge at the other end of the socket ``control``."""
+    import numpy.random  # noqa: F401 (NumPy itself puts it off, and every worker needs it)
+
     import dlcourse.grader.worker  # noqa: F401 (with NumPy and the drivers, before the first fork)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the judge's affair, who then hangs up

@@ -142,10 +142,21 @@ CRASHES = {
     "segfault": "import ctypes\nctypes.string_at(0)",
     "kill self": "os.kill(os.getpid(), 9)",
 }
+COUNT = "softmax.calls = getattr(softmax, 'calls', 0) + 1"
 BODIES: dict[str, tuple[str, str | None]] = {
     "loop": ("while True:\n    pass", "timeout"),
     "loop that catches all": ("while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass", "timeout"),
     "sleep": ("import time\ntime.sleep(1000)", "timeout"),
+    "late crash": (f"{COUNT}\nif softmax.calls == 5: os._exit(0)", "crash"),
+    "late sleep": (f"import time\n{COUNT}\nif softmax.calls == 5: time.sleep(1000)", "timeout"),
+    "late array of 50 GB": (f"{COUNT}\nif softmax.calls == 5: np.ones(50 * 2**27)", "memory"),
+    "replies ahead": (
+        "import socket, struct\n"
+        "text = b'[\"dict\", [\"number\", 70]]'\n"
+        "try: socket.socket(fileno=3).sendall(struct.pack('>II', len(text), 0) + text)\n"
+        "except OSError: pass",
+        "tampered",
+    ),
     "array of 50 GB": ("np.ones(50 * 2**27)", "memory"),
     "list bomb": ("bomb = [0]\nwhile True:\n    bomb = bomb * 8", "memory"),
     "recursion": ("return softmax(z)", "error"),
