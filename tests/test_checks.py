@@ -166,6 +166,30 @@ def test_an_input_changed_in_place_is_named():
     assert "`x`" in found.message
 
 
+def test_a_list_of_numbers_changed_in_place_is_named():
+    def answer(pairs):
+        pairs.reverse()
+        return sum(a * b for a, b in pairs)
+
+    exercise = replace(EXERCISE, reference=lambda pairs: sum(a * b for a, b in pairs), wrong=())
+    checks._by_id()[EXERCISE.id] = replace(exercise, inputs=lambda rng: [Case(([(3, 2), (5, 1)],))])
+    found = verdict(answer)
+    assert found.mistake == "input-mutated"
+    assert verdict(lambda pairs: sum(b * a for a, b in list(pairs))).passed
+
+
+def test_a_wrong_word_is_shown_with_the_input_on_which_it_is_wrong():
+    def words(x):
+        return {"said": "large" if x > 2 else "small", "twice": 2 * x}
+
+    exercise = replace(EXERCISE, reference=words, wrong=())
+    checks._by_id()[EXERCISE.id] = replace(exercise, inputs=lambda rng: [Case((1.0,)), Case((3.0,), "a large number")])
+    found = verdict(lambda x: {"said": "small", "twice": 2 * x})
+    assert "not yet for a large number" in found.message
+    assert ("your said", "'small'") in found.table
+    assert ("expected said", "'large'") in found.table
+
+
 def test_a_known_mistake_is_named_where_only_special_inputs_differ():
     found = verdict(lambda x, scale: summed(x, scale) if abs(x).max() < 100 else summed(x, scale) + 1)
     assert found.mistake == "sum-for-mean"

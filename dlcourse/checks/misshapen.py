@@ -35,6 +35,7 @@ def _shape_stories(e: Array, g: Array, tolerance: Tolerance) -> Iterator[tuple[s
     yield "transposed", e.ndim == 2 and near(e.T, g), "The values are right, but transposed."
     yield "wrong-shape", e.size == g.size and near(e.ravel(), g.ravel()), "The values are right, in another shape."
     if e.ndim == 0 and g.size > 1:
+        yield "wrong-shape", near(np.full(g.shape, e), g), "Each of its entries is the one number asked for."
         yield "not-averaged", near(e, g.mean()), "The mean of its entries is the number asked for: one mean is missing."
         yield "not-summed", near(e, g.sum()), "The sum of its entries is the number asked for: one sum is missing."
     for axis in range(g.ndim):
