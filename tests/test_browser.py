@@ -239,6 +239,37 @@ def test_a_wrong_answer_is_named_and_the_right_one_passes_and_lives_on(browser, 
         assert notebook.errors == []
 
 
+DRAW = """import numpy as np
+from dlcourse.widgets.convolutional_networks import drawing_explorer
+
+drawing_explorer(lambda images: np.eye(10)[[3]])"""
+
+
+def test_a_digit_is_drawn_with_the_mouse_and_with_the_keyboard(browser, lab):
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(DRAW)]), lab.workspace / "draw.ipynb")
+    with Notebook(browser, lab, "draw.ipynb") as notebook:
+        notebook.run(0)
+        page, said = notebook.page, notebook.element(0).locator("[role=status]")
+        canvas = notebook.element(0).locator("canvas")
+        said.get_by_text("The network says 3").wait_for()
+        notebook.element(0).get_by_text("Clear", exact=True).click()
+        said.get_by_text("Nothing is drawn yet.").wait_for()
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + 60, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 120, box["y"] + 160, steps=5)
+        said.get_by_text("The network says 3").wait_for()  # while the button is still down
+        page.mouse.up()
+        notebook.element(0).get_by_text("Clear", exact=True).click()
+        said.get_by_text("Nothing is drawn yet.").wait_for()
+        canvas.focus()
+        for key in (" ", "ArrowDown", "ArrowDown", " "):
+            page.keyboard.press(key)
+        said.get_by_text("The network says 3").wait_for()
+        assert notebook.errors == []
+
+
 @pytest.fixture(scope="module")
 def failed_check(browser: Any, lab: Lab) -> Iterator[Notebook]:
     """A notebook with a wrong softmax and its check, both run, drawn as on a screen with small dots."""

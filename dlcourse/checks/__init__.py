@@ -24,6 +24,7 @@ TOPICS = {
     "backpropagation": 3,
     "multilayer_perceptron": 4,
     "training_deep_networks": 5,
+    "convolutional_networks": 7,
 }
 
 

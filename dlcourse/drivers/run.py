@@ -18,8 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.drivers.budgets import reads_with_convolutions
+from dlcourse.drivers.building import builds_a_cnn
 from dlcourse.drivers.case import Case, plain
 from dlcourse.drivers.descent import ravine, shuffles
+from dlcourse.drivers.layers import described
 from dlcourse.drivers.limits import Interrupted, TimeLimit, real_interrupts, time_limit
 from dlcourse.drivers.networks import draws, reads_with_layers, slopes_by_layer
 from dlcourse.drivers.practice import clipped, drops, regularized, trains_a_model
@@ -66,8 +69,8 @@ def epochs(answer: Callable[..., Any], *args: Any) -> list[list[Any]]:
 
 
 def value(answer: Any, *args: Any) -> Any:
-    """The answer itself."""
-    return answer
+    """The answer itself; a network as the list of its layers."""
+    return described(answer)
 
 
 DRIVERS: dict[str, Callable[..., Any]] = {
@@ -86,6 +89,8 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "clipped": clipped,
     "trains_a_model": trains_a_model,
     "regularized": regularized,
+    "builds_a_cnn": builds_a_cnn,
+    "reads_with_convolutions": reads_with_convolutions,
 }
 
 
@@ -163,7 +168,7 @@ def changed(was: Any, now: Any) -> bool:
         return len(was) != len(now) or any(changed(a, b) for a, b in zip(was, now, strict=True))
     if isinstance(was, dict):
         return was.keys() != now.keys() or any(changed(was[key], now[key]) for key in was)
-    if type(was) in (int, float, str):
+    if type(was) in (bool, int, float, str):
         return type(now) is not type(was) or (now != was and was == was)  # NaN stays NaN
     return False
 
