@@ -25,6 +25,7 @@ TOPICS = {
     "multilayer_perceptron": 4,
     "training_deep_networks": 5,
     "convolutional_networks": 7,
+    "recurrent_networks": 9,
 }
 
 

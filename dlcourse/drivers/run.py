@@ -28,6 +28,7 @@ from dlcourse.drivers.networks import draws, reads_with_layers, slopes_by_layer
 from dlcourse.drivers.practice import clipped, drops, regularized, trains_a_model
 from dlcourse.drivers.reading import reads_digits
 from dlcourse.drivers.scripts import script
+from dlcourse.drivers.sequences import remembers, samples, trains_in_chunks, trains_on_streams
 
 MOST_ITEMS = 10_000  # an endless generator ends here
 
@@ -89,6 +90,10 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "clipped": clipped,
     "trains_a_model": trains_a_model,
     "regularized": regularized,
+    "samples": samples,
+    "trains_in_chunks": trains_in_chunks,
+    "trains_on_streams": trains_on_streams,
+    "remembers": remembers,
     "builds_a_cnn": builds_a_cnn,
     "reads_with_convolutions": reads_with_convolutions,
 }
