@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import hostile
 import numpy as np
@@ -15,7 +16,7 @@ from dlcourse.checks import find
 from dlcourse.checks.exercise import cases_of
 from dlcourse.checks.judging import Standard, judge
 from dlcourse.drivers import Case, run_case
-from dlcourse.grader import cells, worker
+from dlcourse.grader import cells, session, worker
 from dlcourse.grader.remote import MOST_BYTES, _batch
 from dlcourse.grader.session import Grader, Options
 from dlcourse.grader.zygote import _all_children, _children
@@ -118,7 +119,16 @@ def softmax(z):
 REST = hostile.RIGHT.strip().split("\n", 2)[2]
 
 
+@pytest.fixture
+def as_the_command_starts(monkeypatch):
+    """The judge sees no library that only other tests have loaded."""
+    libraries = ("sklearn", "matplotlib", "dlcourse.plot", "dlcourse.data")
+    modules = {name: module for name, module in sys.modules.items() if not name.startswith(libraries)}
+    monkeypatch.setattr(session, "sys", SimpleNamespace(modules=modules))
+
+
 @linux
+@pytest.mark.usefixtures("as_the_command_starts")
 @pytest.mark.parametrize("memory", [64, 2048])
 def test_a_library_is_imported_for_a_submission_that_uses_it_and_out_of_its_memory(tmp_path, memory):
     file = tmp_path / "01_neuron.ipynb"
@@ -134,6 +144,7 @@ def test_a_library_is_imported_for_a_submission_that_uses_it_and_out_of_its_memo
 
 
 @linux
+@pytest.mark.usefixtures("as_the_command_starts")
 def test_a_library_that_a_submission_loads_unseen_is_imported_for_the_next(tmp_path):
     file = tmp_path / "01_neuron.ipynb"
     unseen = "loaded = __import__('sklearn.dat' + 'asets')\ndef softmax(z):\n    assert loaded\n"
