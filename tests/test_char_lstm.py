@@ -189,7 +189,7 @@ def test_the_bar_shows_bits_per_character(monkeypatch):
         def update(self):
             pass
 
-        def set_postfix_str(self, text):
+        def set_postfix_str(self, text, refresh):
             said.append(text)
 
     monkeypatch.setattr(char_lstm_torch, "progress_bar", lambda wanted, **options: Bar())

@@ -548,6 +548,7 @@ def test_the_bar_starts_with_what_is_there_and_ends_full(server, part, monkeypat
 
 def test_there_is_a_bar_where_somebody_looks_and_none_elsewhere(server, cache, monkeypatch):
     made.clear()
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     monkeypatch.setattr("tqdm.auto.tqdm", Bar)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # a plug-in of pytest may have brought it
     for terminal in (True, False):

@@ -117,8 +117,8 @@ def train_language_model(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             model.history.append(loss.item() / math.log(2))
-            bar.update()
-            bar.set_postfix_str(f"{np.mean(model.history[-50:]):.2f} bits per character")
+            bar.set_postfix_str(f"{np.mean(model.history[-50:]):.2f} bits per character", refresh=False)
+            bar.update()  # which draws the bar ten times a second at most
     return model.eval()
 
 
