@@ -153,51 +153,49 @@ def running_var_corrected_whole(
     return out, new_mean, new_var
 
 
-def eval_var_as_std(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
-    momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    if training:
-        return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
-    return gamma * (x - running_mean) / (running_var + eps) + beta, running_mean, running_var
+def in_evaluation(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """An answer that is right in training, and does this in evaluation."""
+
+    def answer(
+        x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
+        momentum: float = 0.1, eps: float = 1e-5,
+    ) -> Any:  # fmt: skip
+        if training:
+            return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
+        return rule(x, gamma, beta, running_mean, running_var, momentum, eps)
+
+    return answer
 
 
-def eval_without_eps(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
-    momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    if training:
-        return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
+@in_evaluation
+def eval_var_as_std(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, momentum: float, eps: float) -> Any:
+    return gamma * (x - mean) / (var + eps) + beta, mean, var
+
+
+@in_evaluation
+def eval_without_eps(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, momentum: float, eps: float) -> Any:
     with np.errstate(all="ignore"):
-        return gamma * (x - running_mean) / np.sqrt(running_var) + beta, running_mean, running_var
+        return gamma * (x - mean) / np.sqrt(var) + beta, mean, var
 
 
+@in_evaluation
 def eval_without_affine(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
-    momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    if training:
-        return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
-    return (x - running_mean) / np.sqrt(running_var + eps), running_mean, running_var
+    x: Array, gamma: Array, beta: Array, mean: Array, var: Array, momentum: float, eps: float
+) -> Any:
+    return (x - mean) / np.sqrt(var + eps), mean, var
 
 
+@in_evaluation
 def eval_changes_nothing(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
-    momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    if training:
-        return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
-    return x.copy(), running_mean, running_var
+    x: Array, gamma: Array, beta: Array, mean: Array, var: Array, momentum: float, eps: float
+) -> Any:
+    return x.copy(), mean, var
 
 
-def eval_on_updated(
-    x: Array, gamma: Array, beta: Array, running_mean: Array, running_var: Array, training: bool,
-    momentum: float = 0.1, eps: float = 1e-5,
-) -> Any:  # fmt: skip
-    if training:
-        return batch_norm(x, gamma, beta, running_mean, running_var, True, momentum, eps)
-    new_mean = (1 - momentum) * running_mean + momentum * x.mean(axis=0)
-    new_var = (1 - momentum) * running_var + momentum * x.var(axis=0)
+@in_evaluation
+def eval_on_updated(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, momentum: float, eps: float) -> Any:
+    new_mean = (1 - momentum) * mean + momentum * x.mean(axis=0)
+    new_var = (1 - momentum) * var + momentum * x.var(axis=0)
     return gamma * (x - new_mean) / np.sqrt(new_var + eps) + beta, new_mean, new_var
 
 
