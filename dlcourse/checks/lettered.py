@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dlcourse.checks.exercise import Wrong
+from dlcourse.drivers import Case
 
 OPEN = "nothing yet"
+WHICH_IS_LEFT = "Which of the names that are left fits what you see there?"
 
 
 def by_letter(letters: str, value: Any, choice: Callable[[Any], str]) -> dict[str, str] | None:
@@ -28,6 +30,30 @@ def by_letter(letters: str, value: Any, choice: Callable[[Any], str]) -> dict[st
     return {letter: OPEN if given.get(letter) is None else choice(given[letter]) for letter in letters}
 
 
+def some_letter(letters: Iterable[str], value: Any) -> None:
+    """Raise ValueError for a dict that has keys, and not one of the letters among them."""
+    if isinstance(value, dict) and value and not {str(key).strip().upper() for key in value} & set(letters):
+        raise ValueError("no key is a letter")
+
+
+def facts_of(
+    letters: str, spelled: Callable[[str], str], choices: tuple[str, ...], unknown: str
+) -> Callable[[Case, Any], Any]:
+    """Facts: the answer letter by letter in one spelling; None where nothing is answered yet."""
+
+    def choice(given: Any) -> str:
+        if given == OPEN:
+            return OPEN
+        words = spelled(" ".join(str(given).lower().replace("_", " ").replace("-", " ").replace(",", " ").split()))
+        return words if words in choices else unknown
+
+    def facts(case: Case, value: Any) -> Any:
+        some_letter(letters, value)
+        return by_letter(letters, value, choice)
+
+    return facts
+
+
 def wrong_choices(why_not: Mapping[tuple[str, str], str]) -> list[Wrong]:
     """A wrong answer for each letter and name that does not belong to it, with what is said about it."""
     return [
@@ -45,5 +71,13 @@ def unknown_choices(letters: Iterable[str], names: Iterable[str], unknown: str) 
             {letter: unknown},
             f"What you wrote for {letter} is {unknown} names ({listed}). Which of them fits best?",
         )
+        for letter in letters
+    ]
+
+
+def open_choices(letters: Iterable[str], question: str) -> list[Wrong]:
+    """A wrong answer for each letter: nothing is written for it yet."""
+    return [
+        Wrong(f"{letter.lower()}-open", {letter: OPEN}, f"For {letter} nothing is written yet. {question}")
         for letter in letters
     ]

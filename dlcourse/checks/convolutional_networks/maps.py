@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import OPEN, by_letter, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import OPEN, by_letter, open_choices, some_letter, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 from dlcourse.drivers.filters import FILTERS, MADE_BY
 
@@ -37,17 +37,8 @@ def facts(case: Case, value: Any) -> Any:
         words = str(given).strip().strip("'\"`").lower()
         return words if words in FILTERS else UNKNOWN
 
-    if isinstance(value, dict) and value and not {str(key).strip().upper() for key in value} & set(MADE_BY):
-        raise ValueError("no key is a letter")
+    some_letter(MADE_BY, value)
     return by_letter("ABCDE", value, choice)
-
-
-def _open(letter: str) -> Wrong:
-    return Wrong(
-        f"{letter.lower()}-open",
-        {letter: OPEN},
-        f"For {letter} nothing is written yet. Where is it bright, and which kernel is positive there?",
-    )
 
 
 FEATURE_MAPS = Exercise(
@@ -72,7 +63,7 @@ FEATURE_MAPS = Exercise(
             }
         ),
         *unknown_choices(MADE_BY, FILTERS, UNKNOWN),
-        *map(_open, MADE_BY),
+        *open_choices(MADE_BY, "Where is it bright, and which kernel is positive there?"),
         Wrong(
             "not-a-dict",
             "spot",

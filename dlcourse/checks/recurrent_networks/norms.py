@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import OPEN, unknown_choices, wrong_choices
-from dlcourse.checks.training_deep_networks.diagnosis import facts_of
+from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, open_choices, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 
 NETWORKS = ("plain 0.8", "plain 1.0", "plain 1.2", "LSTM 0", "LSTM 2")
@@ -32,14 +31,6 @@ WOULD = {
 }
 
 
-def _open(letter: str) -> Wrong:
-    return Wrong(
-        f"{letter.lower()}-open",
-        {letter: OPEN},
-        f"For {letter} nothing is written yet. Which of the names that are left fits what you see there?",
-    )
-
-
 GRADIENT_NORMS = Exercise(
     id="recurrent_networks.gradient_norms",
     kind="value",
@@ -62,7 +53,7 @@ GRADIENT_NORMS = Exercise(
             }
         ),
         *unknown_choices(RIGHT, NETWORKS, NO_NETWORK),
-        *map(_open, RIGHT),
+        *open_choices(RIGHT, WHICH_IS_LEFT),
         Wrong(
             "not-a-dict",
             "LSTM 2",

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import OPEN, by_letter, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, open_choices, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 from dlcourse.drivers.practice import EIGHT
-
-
-def facts_of(
-    letters: str, spelled: Callable[[str], str], choices: tuple[str, ...], unknown: str
-) -> Callable[[Case, Any], Any]:
-    """Facts: the answer letter by letter in one spelling; None where nothing is answered yet."""
-
-    def choice(given: Any) -> str:
-        if given == OPEN:
-            return OPEN
-        words = spelled(" ".join(str(given).lower().replace("_", " ").replace("-", " ").replace(",", " ").split()))
-        return words if words in choices else unknown
-
-    def facts(case: Case, value: Any) -> Any:
-        if isinstance(value, dict) and value and not {str(key).strip().upper() for key in value} & set(letters):
-            raise ValueError("no key is a letter")
-        return by_letter(letters, value, choice)
-
-    return facts
-
 
 # --- training_deep_networks.diagnose ------------------------------------------------------------------------------
 
@@ -57,14 +34,6 @@ WOULD = {
 }
 
 
-def _open(letter: str) -> Wrong:
-    return Wrong(
-        f"{letter.lower()}-open",
-        {letter: OPEN},
-        f"For {letter} nothing is written yet. Which of the names that are left fits what you see there?",
-    )
-
-
 DIAGNOSE = Exercise(
     id="training_deep_networks.diagnose",
     kind="value",
@@ -87,7 +56,7 @@ DIAGNOSE = Exercise(
             }
         ),
         *unknown_choices(EIGHT, FAULTS, UNKNOWN),
-        *map(_open, EIGHT),
+        *open_choices(EIGHT, WHICH_IS_LEFT),
         Wrong(
             "not-a-dict",
             "dead_relus",
@@ -147,7 +116,7 @@ WHICH_CURVE = Exercise(
     wrong=(
         *wrong_choices(WHY_NOT),
         *unknown_choices(RIGHT, (*NETWORKS[:3], "residual, scaled"), NO_NETWORK),  # spelled as the task has it
-        *map(_open, RIGHT),
+        *open_choices(RIGHT, WHICH_IS_LEFT),
         Wrong(
             "not-a-dict",
             "residual",
