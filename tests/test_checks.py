@@ -12,6 +12,7 @@ import pytest
 
 from dlcourse import checks
 from dlcourse.checks import CheckFailed, evaluate, find
+from dlcourse.checks.compare import Tolerance, alike
 from dlcourse.checks.exercise import Exercise, Wrong
 from dlcourse.drivers import Case, Fn, Rng, register, run_case
 
@@ -341,6 +342,17 @@ def test_a_passed_check_returns_none(capsys):
 
     assert check("testing.standardize", standardize) is None
     assert "Passed: testing.standardize" in capsys.readouterr().out
+
+
+def test_arrays_of_text_of_two_shapes_are_not_alike():
+    assert not alike(np.full((2, 2), "x"), np.full((3, 3), "x"), Tolerance(0, 0))
+    assert alike(np.full((2, 2), "x"), np.full((2, 2), "x"), Tolerance(0, 0))
+
+
+def test_an_array_of_text_is_called_so():
+    found = verdict(lambda x, scale: np.full(x.shape, "x"))
+    assert found.mistake == "wrong-type"
+    assert "an array of text of shape (3, 2)" in found.message
 
 
 def test_feedback_in_html_says_passed_in_words_and_escapes_the_learners_text():

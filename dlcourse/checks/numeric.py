@@ -300,13 +300,18 @@ def first_difference(exercise: Exercise, trial: Trial, pair: Pair, part: str, to
         at = ", ".join(map(str, index))
         line = (
             f"{int(bad.sum())} of {bad.size} entries differ; the first is [{at}]: "
-            f"expected {brief(float(pair.expected[index]))}, yours {brief(float(pair.got[index]))}."
+            f"expected {brief(_one(pair.expected[index]))}, yours {brief(_one(pair.got[index]))}."
         )
     return Finding(
         "different",
         (line, "Follow this one number by hand through your code: where does it part ways?"),
         table_of(exercise, trial, part=part),
     )
+
+
+def _one(entry: Any) -> float | bool:
+    """An entry of an array as one reads it: a whole number like a float, True as True."""
+    return bool(entry) if isinstance(entry, np.bool_) else float(entry)
 
 
 def other_difference(exercise: Exercise, trial: Trial, part: str) -> Finding:

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,12 +45,23 @@ def find_relation(
 
     Where a result is not finite, only a well-known function of the right one may explain it.
     """
+    booleans = any(pair.expected.dtype.kind == "b" for pair in wrong)
+    wrong, right = ([_in_numbers(pair) for pair in pairs] for pairs in (wrong, right))
     for finder in FINDERS if finite else (transformed,):
+        if booleans and finder is reordered:
+            continue  # as many True as there should be is no finding
         with np.errstate(all="ignore"):
             relation = finder(wrong, right, tolerance)
         if relation:
             return relation
     return None
+
+
+def _in_numbers(pair: Pair) -> Pair:
+    """True as 1 and False as 0, since booleans have no minus."""
+    if "b" not in (pair.expected.dtype.kind, pair.got.dtype.kind):
+        return pair
+    return replace(pair, expected=pair.expected.astype(float), got=pair.got.astype(float))
 
 
 def _telling(pairs: Sequence[Pair]) -> bool:
@@ -325,7 +336,7 @@ def some_rows(wrong: Sequence[Pair], right: Sequence[Pair], tolerance: Tolerance
     if len(patterns) < 2:  # one input alone may be right in its first entry by chance
         return None
     told: tuple[tuple[str, str, Callable[[Array], bool]], ...] = (
-        ("first-only", "Only the first entry along the first axis is right: does a loop or a `return` end too early?",
+        ("first-only", "Only the first entry along the first axis is right: what is special about it? Or does a loop end too early?",
          lambda good: bool(good[0] and not good[1:].any())),
         ("last-only", "Only the last entry along the first axis is right: is it overwritten in every round of a loop?",
          lambda good: bool(good[-1] and not good[:-1].any())),

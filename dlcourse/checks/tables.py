@@ -106,7 +106,8 @@ def kind_in_words(value: Any) -> str:
     if isinstance(value, Opaque):
         return value.type
     if isinstance(value, np.ndarray) and value.ndim:
-        return f"an array of shape {value.shape}"
+        text = " of text" if value.dtype.kind in "US" else ""
+        return f"an array{text} of shape {value.shape}"
     if isinstance(value, bool | np.bool_):
         return "True or False"
     if isinstance(value, int | float | np.ndarray):
