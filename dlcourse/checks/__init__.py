@@ -26,6 +26,7 @@ TOPICS = {
     "training_deep_networks": 5,
     "convolutional_networks": 7,
     "recurrent_networks": 9,
+    "transformers": 11,
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.drivers.attention import recalls, trains_and_tests
 from dlcourse.drivers.budgets import reads_with_convolutions
 from dlcourse.drivers.building import builds_a_cnn
 from dlcourse.drivers.case import Case, plain
@@ -96,6 +97,8 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "remembers": remembers,
     "builds_a_cnn": builds_a_cnn,
     "reads_with_convolutions": reads_with_convolutions,
+    "trains_and_tests": trains_and_tests,
+    "recalls": recalls,
 }
 
 
