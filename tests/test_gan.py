@@ -221,6 +221,17 @@ def test_settings_that_make_no_sense_are_refused(change):
         dataclasses.replace(RingSettings(), **change)
 
 
+def test_whole_numbers_will_do_for_the_memory_of_adam():
+    whole, parts = (train_ring_gan(RingSettings(beta1=b), steps=3, progress=False) for b in (0, 0.0))
+    for a, b in zip(whole.generator.parameters(), parts.generator.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_setting_in_quotation_marks_is_refused():
+    with pytest.raises(TypeError, match=r"beta1='0\.5'; it must be a number"):
+        RingSettings(beta1="0.5")
+
+
 def test_an_interrupted_run_is_given_back(monkeypatch):
     def interrupted(samples):
         raise KeyboardInterrupt

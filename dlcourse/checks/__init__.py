@@ -27,6 +27,7 @@ TOPICS = {
     "convolutional_networks": 7,
     "recurrent_networks": 9,
     "transformers": 11,
+    "gans": 14,
 }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.drivers.adversaries import covers_the_ring, normalizes, penalizes, plays
 from dlcourse.drivers.attention import recalls, trains_and_tests
 from dlcourse.drivers.budgets import reads_with_convolutions
 from dlcourse.drivers.building import builds_a_cnn
@@ -99,6 +100,10 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "reads_with_convolutions": reads_with_convolutions,
     "trains_and_tests": trains_and_tests,
     "recalls": recalls,
+    "plays": plays,
+    "penalizes": penalizes,
+    "normalizes": normalizes,
+    "covers_the_ring": covers_the_ring,
 }
 
 

@@ -11,6 +11,7 @@ import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, cast
 
 import numpy as np
@@ -155,6 +156,8 @@ class RingSettings:
     ------
     ValueError
         If a value makes no sense.
+    TypeError
+        If a rate, a memory or a weight of a penalty is no number.
     """
 
     loss: Loss = "non-saturating"
@@ -176,7 +179,7 @@ class RingSettings:
         if self.loss not in LOSSES:
             raise ValueError(f"RingSettings: loss={self.loss!r}; choose {', '.join(map(repr, LOSSES))}")
         for name in NUMBERS:
-            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), int | float):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), Real):
                 raise TypeError(f"RingSettings: {name}={getattr(self, name)!r}; it must be a number")
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
