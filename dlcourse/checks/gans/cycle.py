@@ -170,7 +170,7 @@ CYCLE_LOSS = Exercise(
         Wrong(
             "absolute-value-forgotten",
             variant(each=np.mean),
-            "You average differences with their signs, so that a pixel too bright makes up for one too dark. What keeps them from cancelling?",
+            "You average differences with their signs, so that a pixel too bright makes up for one too dark. What keeps them from canceling?",
         ),
         Wrong(
             "absolute-value-of-the-mean",
