@@ -11,12 +11,10 @@ processor time, and the milliseconds of a forward pass do.
 
 from __future__ import annotations
 
-import argparse
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: seconds of one core
 
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from over_seeds import Row, parser, table, write
 
 from dlcourse.data.numerals import number_words, split_pairs
 from dlcourse.data.text import Corpus, load_standard_library
@@ -46,7 +45,6 @@ REPEATS = 15  # forward passes, of which the median counts
 
 Job = tuple[str, str, str, int]
 Found = dict[str, float]  # setting -> result
-Row = tuple[str, str, str, int, float, int, float]
 
 
 def jobs(seeds: int) -> list[Job]:
@@ -148,24 +146,11 @@ def run(job: Job) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> str:
-    """The results of all seeds, a line for each model and setting."""
-    lines = []
-    for key in dict.fromkeys(row[:3] for row in rows):
-        these = [row for row in rows if row[:3] == key]
-        task, model, setting = key
-        results = "  ".join(f"{row[4]:.4f}" for row in these)
-        lines.append(f"{task:16s} {model:11s} {setting:22s}   {results}   {np.mean([row[6] for row in these]):.1f} s")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print, and with all seeds write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
-    options = parser.parse_args()
+    options_parser = parser(__doc__, SEEDS)
+    options_parser.add_argument("--only", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
+    options = options_parser.parse_args()
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         chosen = [job for job in jobs(options.seeds) if job[0] in options.only]
         rows = [row for found in pool.map(run, chosen) for row in found]
@@ -176,10 +161,7 @@ def main() -> None:
         rows += [row for row in written() if row[0] not in options.only]
     order = {key: number for number, key in enumerate(dict.fromkeys(row[:3] for row in rows))}
     rows.sort(key=lambda row: (list(TASKS).index(row[0]), order[row[:3]], row[3]))
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    lines = [";".join(map(str, row[:4])) + f";{row[4]:.6f};{row[5]};{row[6]:.1f}" for row in rows]
-    head = [f"# python benchmarks/attention.py ({versions})", "task;model;setting;seed;result;steps;seconds"]
-    MEASURED.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    write(MEASURED, "attention.py", "task;model;setting", rows)
 
 
 def written() -> list[Row]:

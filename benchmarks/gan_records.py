@@ -12,10 +12,9 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import platform
 
-import numpy as np
 import torch
+from over_seeds import versions
 
 from dlcourse.models.gan_records import RECORDS
 from dlcourse.models.gan_torch import RingRun, RingSettings, train_ring_gan
@@ -50,8 +49,7 @@ def main() -> None:
         run = train_ring_gan(settings, seed=0, steps=STEPS, frames=PICTURES + 1, progress=False)
         lines += rows(letter, run)
         print(letter, [(c.modes, round(c.quality, 2)) for c in run.coverage[::4]], run.losses[-1].round(3))
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    head = [f"# python benchmarks/gan_records.py ({versions})", "letter;what;step;numbers"]
+    head = [f"# python benchmarks/gan_records.py ({versions()})", "letter;what;step;numbers"]
     RECORDS.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
 

@@ -15,7 +15,6 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: seconds of one core
 
-import platform
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from over_seeds import versions
 
 from dlcourse.data.digits import load_digits
 from dlcourse.models.cnn_torch import DigitsCNN, pretrained_classifier
@@ -117,9 +117,8 @@ def main() -> None:
         rows = list(pool.map(run, todo, [judge] * len(todo)))
     if options.seeds < RING_SEEDS:
         return
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
     head = [
-        f"# python benchmarks/gans.py ({versions})",
+        f"# python benchmarks/gans.py ({versions()})",
         "# ring;setting;seed;modes;quality;late_modes;late_least;late_quality;steps;seconds",
         "# digits;setting;seed;classes;confident;frechet;nearest;accuracy;steps;seconds",
     ]

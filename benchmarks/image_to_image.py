@@ -9,12 +9,10 @@ The seeds are 0, 1, 2 …. The number of steps is fixed, so the results do not h
 
 from __future__ import annotations
 
-import argparse
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: seconds of one core
 
-import platform
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -22,6 +20,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
+from over_seeds import Row, parser, table, write
 
 from dlcourse.data.domains import Domains, colored_digits, stroke_digits
 from dlcourse.metrics import psnr
@@ -42,7 +41,6 @@ TERMS = {"perceptual": {"adversarial": 0.0}, "adversarial": {"perceptual": 0.0},
 ENLARGING, UNTRANSLATED = "super-resolution", "untranslated"
 
 Job = tuple[str, str, int]
-Row = tuple[str, str, str, int, float, int, float]
 
 
 def jobs(seeds: int) -> list[Job]:
@@ -105,32 +103,16 @@ def scored(setting: str, image: np.ndarray, seed: int, steps: int, seconds: floa
     return [(ENLARGING, setting, name, seed, value, steps, seconds) for name, value in measures.items()]
 
 
-def table(rows: list[Row]) -> str:
-    """The results of all seeds, a line for each task, setting and measure."""
-    lines = []
-    for key in dict.fromkeys(row[:3] for row in rows):
-        these = [row for row in rows if row[:3] == key]
-        results = "  ".join(f"{row[4]:.3f}" for row in these)
-        lines.append(f"{key[0]:16s} {key[1]:16s} {key[2]:12s}  {results}   {np.mean([row[6] for row in these]):.1f} s")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print, and with all seeds write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
+    options = parser(__doc__, SEEDS).parse_args()
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         rows = [row for rows in pool.map(run, jobs(options.seeds)) for row in rows]
     rows.sort(key=lambda row: row[:4])
     print(table(rows))
     if options.seeds < SEEDS:
         return
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    lines = [";".join(map(str, row[:4])) + f";{row[4]:.6f};{row[5]};{row[6]:.1f}" for row in rows]
-    head = [f"# python benchmarks/image_to_image.py ({versions})", "task;setting;measure;seed;result;steps;seconds"]
-    MEASURED.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    write(MEASURED, "image_to_image.py", "task;setting;measure", rows)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,16 @@ number of steps is fixed, so the results do not hang on the machine's speed; the
 
 from __future__ import annotations
 
-import argparse
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: seconds of one core
 
-import platform
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-import numpy as np
 import torch
+from over_seeds import Row, parser, table, write
 
 from dlcourse.data.text import load_standard_library
 from dlcourse.models.char_lstm_torch import bits_per_character, train_language_model
@@ -34,7 +32,6 @@ COUNTING = {"unigram": 1, "bigram": 2, "6-gram": 6}
 BITS, ADDING = "bits per character", "adding problem"
 
 Job = tuple[str, str, int, int]
-Row = tuple[str, str, int, int, float, int, float]
 
 
 def jobs(seeds: int) -> list[Job]:
@@ -68,34 +65,16 @@ def run(job: Job) -> Row:
     return row
 
 
-def table(rows: list[Row]) -> str:
-    """The results and steps of all seeds, a line for each model and length."""
-    lines = []
-    for key in dict.fromkeys(row[:3] for row in rows):
-        these = [row for row in rows if row[:3] == key]
-        task, model, length = key
-        results = "  ".join(f"{row[4]:.4f} ({row[5]})" for row in these)
-        seconds = np.mean([row[6] for row in these])
-        lines.append(f"{task:20s} {model:8s} {length:4d}   {results}   {seconds:.1f} s")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print, and with all seeds write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
+    options = parser(__doc__, SEEDS).parse_args()
     print(load_standard_library())
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         rows = sorted(pool.map(run, jobs(options.seeds)), key=lambda row: (row[0], row[2], row[1], row[3]))
     print(table(rows))
     if options.seeds < SEEDS:
         return
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    lines = [";".join(map(str, row[:4])) + f";{row[4]:.6f};{row[5]};{row[6]:.1f}" for row in rows]
-    head = [f"# python benchmarks/recurrent_networks.py ({versions})", "task;model;length;seed;result;steps;seconds"]
-    MEASURED.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    write(MEASURED, "recurrent_networks.py", "task;model;length", rows)
 
 
 if __name__ == "__main__":

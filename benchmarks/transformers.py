@@ -11,7 +11,6 @@ in ``engine.py``, in turns and by processor time.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 from engine import KEEP_MEMORY, THREADS, measure
 from engine_cases import Case, Step
+from over_seeds import Row, parser, table, write
 
 SEEDS = 3
 BITS, STEP, SYMBOL = "bits per character", "milliseconds a step", "milliseconds a symbol"
@@ -30,7 +30,6 @@ CONTEXTS = (64, 256, 1024)
 BATCH, ROUNDS = 8, 21
 
 Job = tuple[str, str, str, int]
-Row = tuple[str, str, str, int, float, int, float]
 
 
 # ---- bits per character
@@ -164,28 +163,9 @@ def time_writing(T: int) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> str:
-    """The results of all seeds, a line for each task, model and setting."""
-    lines = []
-    for key in dict.fromkeys(row[:3] for row in rows):
-        these = [row for row in rows if row[:3] == key]
-        results = "  ".join(f"{row[4]:.4f}" for row in these)
-        seconds = sum(row[6] for row in these) / len(these)
-        lines.append(f"{key[0]:22s} {key[1]:17s} {key[2]:22s} {results}   {these[0][5]} steps, {seconds:.1f} s")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print, and with all seeds write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
-    import platform
-
-    import numpy as np
-    import torch
-
+    options = parser(__doc__, SEEDS).parse_args()
     from dlcourse.models.transformer_runs import MEASURED
 
     rows = [row for positions in ("learned", "rotary") for row in time_steps(positions, ROUNDS)]
@@ -195,10 +175,7 @@ def main() -> None:
     print(table(rows))
     if options.seeds < SEEDS:
         return
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    lines = [";".join(map(str, row[:4])) + f";{row[4]:.6f};{row[5]};{row[6]:.1f}" for row in rows]
-    head = [f"# python benchmarks/transformers.py ({versions})", "task;model;setting;seed;result;steps;seconds"]
-    MEASURED.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    write(MEASURED, "transformers.py", "task;model;setting", rows)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from dlcourse.models.runs import Run, read_runs
+
 
 @pytest.fixture(scope="module")
 def engine(benchmark_script):
@@ -107,3 +109,21 @@ def test_the_two_scalar_engines_learn_alike(benchmark_script):
     losses = [ours() for _ in range(10)]
     assert losses == pytest.approx([theirs() for _ in range(10)], abs=1e-9)
     assert losses[-1] < losses[0]
+
+
+def test_a_table_over_seeds_is_read_as_it_was_written(benchmark_script, tmp_path):
+    tables, path = benchmark_script("over_seeds"), tmp_path / "runs.csv"
+    rows = [("task", "model", 20, seed, 0.25 + seed, 100, 1.5) for seed in (0, 1)]
+    tables.write(path, "some.py", "task;model;length", rows)
+    assert read_runs(path) == {("task", "model", "20"): [Run(0, 0.25, 100, 1.5), Run(1, 1.25, 100, 1.5)]}
+    assert path.read_text("utf-8").startswith("# python benchmarks/some.py (Python 3.")
+    assert "0.2500  1.2500   100 steps, 1.5 s" in tables.table(rows)
+
+
+@pytest.mark.parametrize(
+    "name", ["attention", "gan_records", "gans", "image_to_image", "recurrent_networks", "transformers"]
+)
+def test_a_script_that_trains_over_seeds_says_how_to_run_it(benchmark_script, name):
+    script = benchmark_script(name)
+    assert f"python benchmarks/{name}.py" in script.__doc__
+    assert script.main

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlcourse.models.transformer_runs import Run
+from dlcourse.models.runs import Run, read_runs
 
 __all__ = ["MEASURED", "Run", "measured"]
 
@@ -27,9 +27,4 @@ def measured() -> dict[tuple[str, str, str], list[Run]]:
       as "6 layers, warm-up 100". Who knows how often each symbol comes, and nothing else, has about 3.3.
     - "milliseconds" of a forward pass of "attention" and "LSTM", by the number of time steps T.
     """
-    found: dict[tuple[str, str, str], list[Run]] = {}
-    for line in MEASURED.read_text(encoding="utf-8").splitlines()[2:]:
-        task, model, setting, seed, result, steps, seconds = line.split(";")
-        run = Run(int(seed), float(result), int(steps), float(seconds))
-        found.setdefault((task, model, setting), []).append(run)
-    return found
+    return read_runs(MEASURED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from dlcourse import nn
 from dlcourse.bars import progress_bar
 from dlcourse.data.memory import adding_problem
 from dlcourse.graph import no_grad
+from dlcourse.models.runs import Run, read_runs
 from dlcourse.nn import functional as F  # noqa: N812
 from dlcourse.nn.utils import clip_grad_norm_
 from dlcourse.optim import Adam
@@ -32,35 +33,13 @@ KINDS: tuple[Kind, ...] = ("RNN", "LSTM", "GRU")
 SOLVED = 0.01  # mean squared error, 1/6 at the start: a sum is then off by a tenth
 
 
-class Run(NamedTuple):
-    """One row of the file.
-
-    Attributes
-    ----------
-    seed : of weights and data
-    result : bits per character on unseen files, or the mean squared error of the adding problem at the end
-    steps : updates made; nothing for models that count
-    seconds : of one processor core
-    """
-
-    seed: int
-    result: float
-    steps: int
-    seconds: float
-
-
 def measured() -> dict[tuple[str, str, int], list[Run]]:
     """What the script wrote: (task, model, length) -> its runs, one for each seed.
 
     The tasks are "bits per character" (of "unigram", "bigram", "6-gram", "LSTM"; their length is 0) and "adding problem"
     (of "RNN", "LSTM", "GRU").
     """
-    found: dict[tuple[str, str, int], list[Run]] = {}
-    for line in MEASURED.read_text(encoding="utf-8").splitlines()[2:]:
-        task, model, length, seed, result, steps, seconds = line.split(";")
-        run = Run(int(seed), float(result), int(steps), float(seconds))
-        found.setdefault((task, model, int(length)), []).append(run)
-    return found
+    return {(task, model, int(length)): runs for (task, model, length), runs in read_runs(MEASURED).items()}
 
 
 class Adder(nn.Module):
