@@ -245,6 +245,12 @@ def test_pictures_that_cannot_be_trained_on_are_refused(a, b, said):
         train_cyclegan(np.zeros(a, np.float32), np.zeros(b, np.float32), steps=1, progress=False)
 
 
+def test_no_steps_are_refused():
+    pictures = np.zeros((5, 1, 16, 16), np.float32)
+    with pytest.raises(ValueError, match="steps=0; give at least 1"):
+        train_cyclegan(pictures, pictures, steps=0, progress=False)
+
+
 # ---- judging
 
 

@@ -72,7 +72,7 @@ def test_the_curves_mark_the_step_that_is_shown(runs):
 def test_frames_stand_still_in_a_row_for_each_run(runs):
     figure = ring_figure(runs, [0, 3], "What is seen")
     planes = figure.axes[:4]
-    assert [ax.get_title().split(":")[0] for ax in planes] == ["0", "24"] * 2
+    assert [ax.get_title().split(":")[0] for ax in planes] == ["step 0", "step 24"] * 2
     assert [ax.get_ylabel() for ax in planes] == ["plain", "", "calm", ""]
     assert np.allclose(planes[1].lines[-1].get_xydata(), runs["plain"].frames[3])
     assert figure.get_suptitle() == "What is seen"

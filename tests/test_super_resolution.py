@@ -202,6 +202,13 @@ def test_a_photograph_too_small_or_of_another_shape_is_refused(shape):
     assert str(shape) in str(caught.value)
 
 
+def test_no_steps_are_refused():
+    with pytest.raises(ValueError, match="train_super_resolution: steps=0; give at least 1"):
+        train_super_resolution(steps=0, progress=False)
+    with pytest.raises(ValueError, match="sharpen: steps=-1; give at least 1"):
+        sharpen(SuperResolver(), steps=-1, progress=False)
+
+
 # ---- what many runs came to
 
 

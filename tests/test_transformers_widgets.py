@@ -131,7 +131,7 @@ def test_who_may_attend_to_nobody_is_named():
     choice, panel = mask_explorer().children
     _, picture, sentence = parts(panel)
     choice.value = "strictly before"
-    assert "the may attend to nobody" in sentence.value
+    assert "Nobody to attend to, so the input is kept: the." in sentence.value
     assert picture.alt in sentence.value
 
 
@@ -240,3 +240,10 @@ def test_a_strip_breaks_at_newlines_and_at_the_width():
     assert places["e"] == (0.5, -2.5)
     with pytest.raises(ValueError, match="1 values for 2 tokens"):
         token_strip(ax, ["a", "b"], np.zeros(1))
+
+
+def test_a_model_of_fewer_learned_positions_is_shown_no_more_tokens_than_it_can_read(trained):
+    tokenizer = trained[1]
+    short = GPT(GPTConfig(len(tokenizer), 8, width=16, heads=2, layers=1, positions="learned")).eval()
+    figure = attention_figure(short, tokenizer, TEXT, 0, 0)
+    assert len(figure.axes[0].get_xticklabels()) == 8

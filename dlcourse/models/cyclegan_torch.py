@@ -156,9 +156,11 @@ def train_cyclegan(
     Raises
     ------
     ValueError
-        If a or b has another shape, or they differ in channels.
+        If a or b has another shape, or they differ in channels, or steps is below 1.
     """
     A, B = _pictures(a, b)
+    if steps < 1:
+        raise ValueError(f"train_cyclegan: steps={steps!r}; give at least 1")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CycleGAN(A.shape[1], width)

@@ -175,8 +175,9 @@ def train_super_resolution(
     Raises
     ------
     ValueError
-        If the photograph has another shape, or is smaller than twice ``size``.
+        If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
+    _check_steps("train_super_resolution", steps)
     low, high = _pictures("train_super_resolution", photograph, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -234,8 +235,9 @@ def sharpen(
     Raises
     ------
     ValueError
-        If the photograph has another shape, or is smaller than twice ``size``.
+        If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
+    _check_steps("sharpen", steps)
     low, high = _pictures("sharpen", photograph, size)
     if perceptual and features is None:
         features = pretrained_classifier().features[:3].eval()
@@ -330,3 +332,8 @@ def sharpness(image: Array, reference: Array) -> float:
         return float(np.mean(np.diff(x, axis=-1) ** 2) + np.mean(np.diff(x, axis=-2) ** 2))
 
     return energy(image) / energy(reference)
+
+
+def _check_steps(function: str, steps: int) -> None:
+    if steps < 1:
+        raise ValueError(f"{function}: steps={steps!r}; give at least 1")

@@ -81,6 +81,7 @@ def soft_lookup(query: str, keys: Sequence[str], values: Sequence[float], weight
     _box(ax, (6.4, middle), f"{mean:.1f}", GREEN)
     for x, text in ((-2.0, "query"), (1.1, "keys"), (2.9, "weights"), (4.8, "values"), (6.4, "weighted mean")):
         ax.text(x, 0.62, text, ha="center", va="center", fontsize=10, style="italic")
+    ax.set_title("No key fits exactly, so each counts as far as it fits")
     return fig
 
 
@@ -133,6 +134,7 @@ def split_and_merge(T: int = 3, E: int = 4, heads: int = 2) -> Figure:
         fontsize=10,
         color=RED,
     )
+    ax.set_title("A head gets some columns of all times; a reshape alone mixes them up")
     return fig
 
 
@@ -170,6 +172,7 @@ def blocks() -> Figure:
     _block(ax, 0.2, pre=True)
     _block(ax, 4.8, pre=False)
     ax.text(-0.15, 3.15, "residual\nstream", ha="right", va="center", fontsize=10, color=BLUE)
+    ax.set_title("Pre-norm leaves the residual stream alone, post-norm normalizes it")
     return fig
 
 
@@ -219,6 +222,7 @@ def families() -> Figure:
     for x, mask, title in ((0, full, "all see all"), (4, causal, "none sees ahead"), (8.4, full, "all see all"),
                            (11.0, causal, "none sees\nahead"), (12.6, full, "all see\nall sources")):  # fmt: skip
         _mask(ax, (x - 2 * T, -0.5), mask, T, title)
+    ax.set_title("The same parts, other masks")
     return fig
 
 

@@ -118,7 +118,7 @@ def ring_figure(runs: Mapping[str, RingRun], frames: Sequence[int], finding: str
     for row, (name, run) in zip(axes, runs.items(), strict=True):
         for ax, frame in zip(row, frames, strict=True):
             picture, _ = _draw_frame(ax, run, frame)
-            ax.set_title(ax.get_title().replace("step ", ""), fontsize=9)
+            ax.set_title(ax.get_title().removesuffix(" modes"), fontsize=9)
         row[0].set_ylabel(name, fontsize=10)
     figure.colorbar(picture, ax=axes, shrink=0.8 / len(runs) ** 0.5, label="$D$: how real it looks here")
     figure.suptitle(finding, fontsize=11)

@@ -313,7 +313,7 @@ class _Masks:
             if leak
             else " No earlier one does."
         )
-        return said + (f" {_listed(blind)} may attend to nobody and keeps its input." if blind else "")
+        return said + (f" Nobody to attend to, so the input is kept: {_listed(blind)}." if blind else "")
 
 
 def mask_figure(mask: str, changed: int = 3, layers: int = 1) -> Figure:
@@ -347,6 +347,11 @@ MOST = 28  # tokens that a map has room for
 LINES = 11.0  # of text beside it
 
 
+def _most(model: GPT) -> int:
+    """How many tokens are shown: with learned positions, a model reads no more than its context."""
+    return min(MOST, model.config.context) if model.config.positions == "learned" else MOST
+
+
 class _Attention:
     """The map of one head at the left; at the right, the text shaded by what one token looks at."""
 
@@ -364,7 +369,7 @@ class _Attention:
 
         for ax in (self.map, self.strip):
             ax.clear()
-        ids = np.asarray(self.tokenizer.encode(text or "\n"))[:MOST]
+        ids = np.asarray(self.tokenizer.encode(text or "\n"))[: _most(self.model)]
         tokens = [self.tokenizer.decode(ids[k : k + 1]) for k in range(len(ids))]
         maps = attention_maps(self.model, torch.as_tensor(ids)[None])  # (layers, N, h, T, T)
         weights = np.asarray(maps[layer, 0, head].detach().cpu(), np.float64)  # (T, T)
@@ -397,7 +402,7 @@ def attention_explorer(model: GPT, tokenizer: Tokenizer, text: str) -> w.VBox:
     Parameters
     ----------
     model, tokenizer : a GPT in PyTorch, trained, and what it reads with
-    text : the text to start with; its first 28 tokens are shown
+    text : the text to start with; its first 28 tokens are shown (fewer if the model has learned fewer positions)
     """
     panel, config = _Attention(model, tokenizer), model.config
     controls: dict[str, Any] = {

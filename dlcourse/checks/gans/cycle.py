@@ -155,17 +155,17 @@ CYCLE_LOSS = Exercise(
         Wrong(
             "squared",
             variant(each=lambda d: (d**2).mean()),
-            "You average squares. Which of the two, the absolute value or the square, is an L1 loss made of?",
+            "You average squares. Which of the two, the absolute value or the square, is a mean absolute error made of?",
         ),
         Wrong(
             "root-of-mean-square",
             variant(each=lambda d: np.sqrt((d**2).mean())),
-            "You take the root of the mean square. What is an L1 loss made of?",
+            "You take the root of the mean square. What is a mean absolute error made of?",
         ),
         Wrong(
             "length-of-the-difference",
             variant(each=lambda d: np.sqrt((d**2).sum())),
-            "You take the length of the difference, the root of a sum of squares. What is an L1 loss made of?",
+            "You take the length of the difference, the root of a sum of squares. What is a mean absolute error made of?",
         ),
         Wrong(
             "absolute-value-forgotten",

@@ -70,8 +70,8 @@ DIAGNOSE = Exercise(
         ),
     ),
     hints=(
-        "Look at the pictures first: in which rows do the samples stay where they are, in which do they move, and in which do they spread?",
-        "In three rows they stay. In one of these, around a cloud of the ring. For the other two look at the discriminator's loss: who is sure of everything, and who of nothing?",
+        "Look at the pictures first: in which rows do the samples stay in about the same place, in which do they move across the ring, and in which do they spread?",
+        "In one row they stay around a cloud of the ring, in two on a spot near the middle. For these two look at the discriminator's loss: who is sure of everything, and who of nothing?",
         "A loss of 0 is a discriminator that sees through every fake: then ln(1 - D) is flat. A loss of 1.39 is one that always says 1/2. Of the two rows that move, one ends all around the ring.",
     ),
     unlocks="No loss curve alone tells these apart: always look at the samples.",

@@ -264,5 +264,5 @@ RECALL = Exercise(
         "`ids[:, :-1:2]` are the keys, `ids[:, 1::2]` the values, `ids[:, -1:]` the question. Embed all of them; one linear layer each for q, k and v; `F.scaled_dot_product_attention`; a linear layer to 32 logits. No positions are needed.",
         "With a width of 32, Adam with a learning rate of 0.01 and 300 steps of 64 new sequences from `recall_sequences(64, rng)` are more than enough. The loss is `F.cross_entropy(network(ids), answers)`.",
     ),
-    unlocks="A network that learned to look things up: nobody told it what a dictionary is.",
+    unlocks="Looking things up by content is what attention is for; language models do it in every sentence.",
 )  # fmt: skip
