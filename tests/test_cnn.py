@@ -508,9 +508,12 @@ def test_the_table_keeps_what_the_unit_promises():
 
 @pytest.mark.parametrize("kind", ["SVM", "MLP"])
 def test_a_row_of_the_table_can_be_made_again(kind):
+    """On another processor a training rounds differently, and ends as far off as with another seed."""
     table, found = shifts.measured(), shifts.accuracies(shifts.classifier(kind, 0))
     for name in shifts.DIRECTIONS:
-        assert found[name] == pytest.approx(table[kind, name][0], abs=0.02)
+        runs = table[kind, name]
+        scatter = 3 * np.std(runs, ddof=1) if len(runs) > 1 else 0.0
+        assert found[name] == pytest.approx(runs[0], abs=0.01 + scatter)
 
 
 def test_an_unknown_kind_is_refused():

@@ -58,7 +58,7 @@ def spectral_inputs(rng: np.random.Generator) -> list[Case]:
         return Case((scale * rng.normal(size=shape), unit(shape[0]), steps), label)
 
     matrix = rng.normal(size=(4, 3))
-    top = np.linalg.svd(matrix)[0][:, 0]
+    top = np.linalg.svd(matrix)[0][:, 0].copy()
     return [
         Case((np.array([[2.0, 1.0], [0.0, 2.0], [1.0, 0.0]]), np.array([0.6, 0.0, 0.8]), 1)),
         case((3, 5), 1),

@@ -45,7 +45,7 @@ def backward_inputs(rng: np.random.Generator) -> list[Case]:
         Case(arrays(1, 1, 3, 2)),
         Case(arrays(2, 3, 4, 5)),
         Case((*arrays(2, 3, 5, 2), np.tri(5, dtype=bool))),
-        Case((*arrays(3, 2, 4, 3), (np.arange(4) < np.array([2, 4, 3])[:, None])[:, None, None])),
+        Case((*arrays(3, 2, 4, 3), np.arange(4) < np.array([2, 4, 3]).reshape(3, 1, 1, 1))),
         Case((*arrays(2, 3, 5, 4), some_mask(rng, 2, 3, 5, 5))),
         Case((*arrays(3, 3, 3, 3), some_mask(rng, 3, 3))),
         Case((*arrays(3, 2, 4, 6), some_mask(rng, 4, 4))),

@@ -46,7 +46,7 @@ def attention_inputs(rng: np.random.Generator) -> list[Case]:
         Case(small),
         Case(qkv(2, 3, 4, 5)),
         Case((*qkv(2, 3, 5, 2), np.tri(5, dtype=bool))),
-        Case((*qkv(3, 2, 4, 3), (np.arange(4) < np.array([2, 4, 3])[:, None])[:, None, None])),
+        Case((*qkv(3, 2, 4, 3), np.arange(4) < np.array([2, 4, 3]).reshape(3, 1, 1, 1))),
         Case((*qkv(2, 3, 5, 4), some_mask(rng, 2, 3, 5, 5))),
         Case((*qkv(3, 3, 3, 3), some_mask(rng, 3, 3))),
         Case((*qkv(3, 2, 4, 6), some_mask(rng, 4, 4))),
