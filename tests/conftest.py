@@ -25,3 +25,28 @@ def workspace(tmp_path, monkeypatch):
     (tmp_path / ".dlcourse").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def said_by_the_bar(monkeypatch):
+    """``said_by_the_bar(module)`` is a list of what the progress bars of that module will show."""
+    said = []
+
+    class Bar:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def update(self):
+            pass
+
+        def set_postfix_str(self, text, refresh):
+            said.append(text)
+
+    def watch(module):
+        monkeypatch.setattr(module, "progress_bar", lambda wanted, **options: Bar())
+        return said
+
+    return watch

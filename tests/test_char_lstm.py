@@ -176,23 +176,8 @@ def test_an_interrupted_training_returns_what_it_has(monkeypatch):
     assert math.isfinite(bits_per_character(model, "abc"))
 
 
-def test_the_bar_shows_bits_per_character(monkeypatch):
-    said = []
-
-    class Bar:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
-
-        def update(self):
-            pass
-
-        def set_postfix_str(self, text, refresh):
-            said.append(text)
-
-    monkeypatch.setattr(char_lstm_torch, "progress_bar", lambda wanted, **options: Bar())
+def test_the_bar_shows_bits_per_character(said_by_the_bar):
+    said = said_by_the_bar(char_lstm_torch)
     model = train_language_model(corpus_of("abc\n" * 50), steps=2, embedding=4, hidden=6, length=5, batch=2)
     assert said == [
         f"{model.history[0]:.2f} bits per character",

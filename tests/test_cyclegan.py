@@ -181,7 +181,7 @@ def test_generators_and_discriminators_change_and_can_be_trained_further():
 
 def test_the_generators_loss_leaves_no_gradient_in_the_discriminators(monkeypatch):
     seen = []
-    step = cyclegan_torch._step
+    step = cyclegan_torch.descend
 
     def watched(optimizer, loss):
         step(optimizer, loss)
@@ -189,7 +189,7 @@ def test_the_generators_loss_leaves_no_gradient_in_the_discriminators(monkeypatc
 
     torch.manual_seed(0)
     model, images = CycleGAN(1, 4), torch.rand(2, 1, 16, 16)
-    monkeypatch.setattr(cyclegan_torch, "_step", watched)
+    monkeypatch.setattr(cyclegan_torch, "descend", watched)
     optimizers = [
         torch.optim.Adam([*one.parameters(), *other.parameters()])
         for one, other in ((model.to_b, model.to_a), (model.judge_a, model.judge_b))
@@ -207,7 +207,7 @@ def test_the_cycle_loss_in_the_history_is_without_its_weight():
 
 
 def test_an_interrupt_returns_the_networks_as_far_as_they_came_and_none_of_them_frozen(monkeypatch):
-    step, calls = cyclegan_torch._step, []
+    step, calls = cyclegan_torch.descend, []
 
     def interrupted(*arguments):
         calls.append(1)
@@ -215,7 +215,7 @@ def test_an_interrupt_returns_the_networks_as_far_as_they_came_and_none_of_them_
             raise KeyboardInterrupt
         step(*arguments)
 
-    monkeypatch.setattr(cyclegan_torch, "_step", interrupted)
+    monkeypatch.setattr(cyclegan_torch, "descend", interrupted)
     model = small(steps=50)
     assert len(model.history) == 2
     assert not model.training

@@ -399,23 +399,8 @@ def test_an_interrupted_training_returns_what_it_has(monkeypatch):
     assert math.isfinite(bits_per_character(model, LETTERS, "abc"))
 
 
-def test_the_bar_shows_bits_per_character(monkeypatch):
-    said = []
-
-    class Bar:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
-
-        def update(self):
-            pass
-
-        def set_postfix_str(self, text, refresh):
-            said.append(text)
-
-    monkeypatch.setattr(gpt_torch, "progress_bar", lambda wanted, **options: Bar())
+def test_the_bar_shows_bits_per_character(said_by_the_bar):
+    said = said_by_the_bar(gpt_torch)
     model = train_gpt(TEXT, LETTERS, **QUICK)
     expected = [f"{np.mean(model.history[:n]):.2f} bits per character" for n in (1, 2, 3)]
     assert said == expected

@@ -12,9 +12,10 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,10 +131,19 @@ class Tokenizer:
         """The text cut into symbols; together they are the text, with STAND_IN for characters never seen."""
         return [self.vocabulary[number] for number in self.encode(text)]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Characters and merges, all that it is, in text and lists: for a file."""
+        return {"characters": self.characters, "merges": [list(pair) for pair in self.merges]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Tokenizer:
+        """The tokenizer that :meth:`to_dict` described."""
+        return cls(content["characters"], content["merges"])
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write characters and merges into a JSON file."""
         target = Path(path)
-        content = json.dumps({"characters": self.characters, "merges": self.merges}, indent=0)
+        content = json.dumps(self.to_dict(), indent=0)
         replace(target, content.encode(), target.with_name(f".{target.name}.part"))
 
     @classmethod
@@ -147,7 +157,7 @@ class Tokenizer:
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(content["characters"], content["merges"])
+            return cls.from_dict(content)
         except (ValueError, TypeError, KeyError) as problem:
             raise ValueError(f"Tokenizer.load: {os.fspath(path)} is no tokenizer's file ({problem}); Tokenizer.save "
                              "writes them") from problem  # fmt: skip

@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from dlcourse.bars import progress_bar
 from dlcourse.data.text import CHARACTERS, Corpus, decode, encode
+from dlcourse.models.training_torch import rise_and_fall
 
 __all__ = ["CharLSTM", "bits_per_character", "generate", "next_probabilities", "train_language_model"]
 
@@ -106,7 +107,7 @@ def train_language_model(
     optimizer, state = torch.optim.AdamW(model.parameters(), lr), None
     with progress_bar(progress, total=steps, desc="training", unit="step") as bar, suppress(KeyboardInterrupt):
         for step in range(steps):
-            optimizer.param_groups[0]["lr"] = lr * _rise_and_fall(step, steps)
+            optimizer.param_groups[0]["lr"] = lr * rise_and_fall(step, steps, warm_up=50)
             places = streams + step * length + torch.arange(length + 1)
             chunk = ids[places % len(ids)]  # (N, T + 1)
             logits, state = model(chunk[:, :-1], state)
@@ -120,11 +121,6 @@ def train_language_model(
             bar.set_postfix_str(f"{np.mean(model.history[-50:]):.2f} bits per character", refresh=False)
             bar.update()  # which draws the bar ten times a second at most
     return model.eval()
-
-
-def _rise_and_fall(step: int, steps: int) -> float:
-    """The learning rate as a share of the largest: up in 50 steps, and down to 1/50 along a cosine."""
-    return min(1, (step + 1) / 50) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.data.domains import Domains, read_digits
 from dlcourse.models.cnn_torch import pretrained_classifier
+from dlcourse.models.training_torch import check_steps, descend
 from dlcourse.ops.rule import Array
 
 __all__ = ["CycleGAN", "Discriminator", "Generator", "Translated", "judge", "train_cyclegan", "translate"]
@@ -159,8 +160,7 @@ def train_cyclegan(
         If a or b has another shape, or they differ in channels, or steps is below 1.
     """
     A, B = _pictures(a, b)
-    if steps < 1:
-        raise ValueError(f"train_cyclegan: steps={steps!r}; give at least 1")
+    check_steps("train_cyclegan", steps)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CycleGAN(A.shape[1], width)
@@ -200,24 +200,18 @@ def _update(
     loss = _distance(model.judge_b(fake_b), 1) + _distance(model.judge_a(fake_a), 1) + cycle * back
     if identity:
         loss = loss + identity * (F.l1_loss(model.to_b(b), b) + F.l1_loss(model.to_a(a), a))
-    _step(optimizers[0], loss)
+    descend(optimizers[0], loss)
     for p in judges:
         p.requires_grad_(True)
     old_a, old_b = pools[0].mix(fake_a.detach()), pools[1].mix(fake_b.detach())
     judged = _distance(model.judge_a(a), 1) + _distance(model.judge_a(old_a), 0)
     judged = judged + _distance(model.judge_b(b), 1) + _distance(model.judge_b(old_b), 0)
-    _step(optimizers[1], judged)
+    descend(optimizers[1], judged)
     return loss.item(), judged.item(), back.item()
 
 
 def _distance(scores: Tensor, goal: float) -> Tensor:
     return ((scores - goal) ** 2).mean()
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from dlcourse.data.digits import load_digits
 from dlcourse.metrics import frechet_distance, nearest
 from dlcourse.models.cnn_torch import DigitsCNN, pretrained_classifier
 from dlcourse.models.gan_torch import Scorer, discriminator_loss, generator_loss, r1_penalty
+from dlcourse.models.training_torch import check_steps, descend
 from dlcourse.ops.rule import Array
 
 __all__ = ["DCGAN", "DigitsGAN", "Quality", "judge_digits", "train_dcgan", "train_digits_gan"]
@@ -114,7 +115,7 @@ def train_digits_gan(
     ValueError
         If steps is below 1, or decay not from 0 to below 1.
     """
-    _check_steps("train_digits_gan", steps)
+    check_steps("train_digits_gan", steps)
     if not 0 <= decay < 1:
         raise ValueError(f"train_digits_gan: decay={decay!r}; it must be from 0 to below 1")
     generator = torch.Generator().manual_seed(seed)
@@ -133,9 +134,9 @@ def train_digits_gan(
             judge_real = _told(model.discriminator, labels)
             judge_fake = _told(model.discriminator, asked)
             loss_D = discriminator_loss(judge_real(real), judge_fake(fake.detach()))
-            _update(D_optimizer, loss_D + r1 * r1_penalty(judge_real, real) if r1 else loss_D)
+            descend(D_optimizer, loss_D + r1 * r1_penalty(judge_real, real) if r1 else loss_D)
             loss_G = generator_loss(judge_fake(fake))
-            _update(G_optimizer, loss_G)
+            descend(G_optimizer, loss_G)
 
             _average(model.generator, G, decay)
             model.history.append((loss_D.item(), loss_G.item()))
@@ -232,7 +233,7 @@ def train_dcgan(
     ValueError
         If steps is below 1.
     """
-    _check_steps("train_dcgan", steps)
+    check_steps("train_dcgan", steps)
     images = _training_digits()[0].view(-1, 1, 8, 8)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -246,9 +247,9 @@ def train_dcgan(
             real = images[torch.randint(len(images), (BATCH,), generator=generator)]
             fake = G(torch.randn(BATCH, model.latent, generator=generator))
             loss_D = discriminator_loss(D(real), D(fake.detach()))
-            _update(D_optimizer, loss_D + r1 * r1_penalty(D, real) if r1 else loss_D)
+            descend(D_optimizer, loss_D + r1 * r1_penalty(D, real) if r1 else loss_D)
             loss_G = generator_loss(D(fake))
-            _update(G_optimizer, loss_G)
+            descend(G_optimizer, loss_G)
             model.history.append((loss_D.item(), loss_G.item()))
             bar.update()
     return model
@@ -314,11 +315,6 @@ def judge_digits(images: Array, labels: Array | None = None, classifier: DigitsC
 # ---- helpers of both trainings
 
 
-def _check_steps(function: str, steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"{function}: steps={steps!r}; give at least 1")
-
-
 @cache
 def _training_digits() -> tuple[torch.Tensor, torch.Tensor]:
     images, _, targets, _ = load_digits()
@@ -327,12 +323,6 @@ def _training_digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 def _one_hot(labels: torch.Tensor) -> torch.Tensor:
     return F.one_hot(labels, CLASSES).float()
-
-
-def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from dlcourse.bars import progress_bar
 from dlcourse.metrics import Coverage, mode_coverage
+from dlcourse.models.training_torch import descend
 from dlcourse.ops.rule import Array
 
 __all__ = [
@@ -347,9 +348,7 @@ class _Ring:
             loss_D = self.update(self.D, self.D_optimizer)
         fake = self.G(self.noise())
         loss_G = self.answer(self.opponent(fake)(fake))
-        self.G_optimizer.zero_grad()
-        loss_G.backward()  # type: ignore[no-untyped-call]
-        self.G_optimizer.step()
+        descend(self.G_optimizer, loss_G)
         return loss_D, loss_G.item()
 
     def noise(self) -> torch.Tensor:
@@ -363,9 +362,7 @@ class _Ring:
         with torch.no_grad():  # D's loss is not to reach G
             fake = self.G(self.noise())
         loss = self.loss(D, real, fake)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        descend(optimizer, loss)
         return loss.item()
 
     def loss(self, D: Scorer, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:

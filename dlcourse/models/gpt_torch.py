@@ -22,7 +22,8 @@ from dlcourse.data.text import Corpus
 from dlcourse.data.tokenizer import Tokenizer
 from dlcourse.files import replace
 from dlcourse.models.gpt_config import GPTConfig, check_ids, pair_turn, rotations, sinusoids, starting_spread
-from dlcourse.models.text_windows_torch import Record, Windows, rise_and_fall
+from dlcourse.models.text_windows_torch import Record, Windows
+from dlcourse.models.training_torch import rise_and_fall
 from dlcourse.train import fit
 from dlcourse.train.engine_torch import choose_device
 
@@ -413,11 +414,10 @@ def _check_pair(name: str, model: GPT, tokenizer: Tokenizer) -> None:
 def save(model: GPT, path: str | os.PathLike[str], tokenizer: Tokenizer | None = None) -> None:
     """Write configuration, weights, history and, if given, the tokenizer into one file, for :func:`load` on any machine."""
     weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    words = None if tokenizer is None else {"characters": tokenizer.characters, "merges": list(tokenizer.merges)}
+    words = None if tokenizer is None else tokenizer.to_dict()
+    kept = {"config": asdict(model.config), "weights": weights, "history": model.history, "tokenizer": words}
     content = io.BytesIO()
-    torch.save(
-        {"config": asdict(model.config), "weights": weights, "history": model.history, "tokenizer": words}, content
-    )
+    torch.save(kept, content)
     target = Path(path)
     replace(target, content.getvalue(), target.with_name(f".{target.name}.part"))
 
@@ -442,7 +442,7 @@ def load(path: str | os.PathLike[str], device: str | None = "cpu") -> tuple[GPT,
         model.load_state_dict(content["weights"])
         model.history = list(content["history"])
         words = content["tokenizer"]
-        tokenizer = None if words is None else Tokenizer(words["characters"], words["merges"])
+        tokenizer = None if words is None else Tokenizer.from_dict(words)
     except OSError:
         raise
     except Exception as problem:  # an unreadable file makes torch.load raise almost anything

@@ -11,6 +11,7 @@ from torch import nn
 
 from dlcourse.bars import progress_bar
 from dlcourse.models.gan_torch import discriminator_loss, generator_loss, mlp, r1_penalty
+from dlcourse.models.training_torch import descend
 from dlcourse.ops.rule import Array
 
 __all__ = ["LineRun", "real_density", "train_line_gan"]
@@ -119,13 +120,9 @@ class _Line:
         real, z = self.real(), torch.randn(BATCH, LATENT, generator=self.generator)
         loss_D = discriminator_loss(self.D(real), self.D(self.G(z).detach()))
         total = loss_D + self.r1 * r1_penalty(self.D, real)
-        self.D_optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        self.D_optimizer.step()
+        descend(self.D_optimizer, total)
         loss_G = generator_loss(self.D(self.G(z)))
-        self.G_optimizer.zero_grad()
-        loss_G.backward()  # type: ignore[no-untyped-call]
-        self.G_optimizer.step()
+        descend(self.G_optimizer, loss_G)
         return loss_D.item(), loss_G.item()
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.data.photograph import load_photograph
 from dlcourse.models.cnn_torch import pretrained_classifier
+from dlcourse.models.training_torch import check_steps, descend
 from dlcourse.ops.rule import Array
 
 __all__ = [
@@ -177,7 +178,7 @@ def train_super_resolution(
     ValueError
         If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
-    _check_steps("train_super_resolution", steps)
+    check_steps("train_super_resolution", steps)
     low, high = _pictures("train_super_resolution", photograph, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -189,7 +190,7 @@ def train_super_resolution(
         for _ in range(steps):
             x, y = _patches(low, high, batch, size, rng)
             loss = F.mse_loss(model(x), y)
-            _step(optimizer, loss)
+            descend(optimizer, loss)
             schedule.step()
             _note(model, loss, bar)
     return model.eval()
@@ -237,7 +238,7 @@ def sharpen(
     ValueError
         If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
-    _check_steps("sharpen", steps)
+    check_steps("sharpen", steps)
     low, high = _pictures("sharpen", photograph, size)
     if perceptual and features is None:
         features = pretrained_classifier().features[:3].eval()
@@ -258,17 +259,11 @@ def sharpen(
             loss = F.mse_loss(out, y) + adversarial * F.softplus(-judge(fake)).mean()
             if perceptual and features is not None:
                 loss = loss + perceptual * F.mse_loss(features(out), features(y))
-            _step(optimizers[0], loss)
+            descend(optimizers[0], loss)
             judged = F.softplus(-judge(real)).mean() + F.softplus(judge(fake.detach())).mean()
-            _step(optimizers[1], judged)  # which drops the gradient that the network's loss left in the discriminator
+            descend(optimizers[1], judged)  # which drops the gradient that the network's loss left in the discriminator
             _note(model, loss, bar)
     return model.eval()
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
 
 
 def _note(model: SuperResolver, loss: Tensor, bar: Any) -> None:
@@ -332,8 +327,3 @@ def sharpness(image: Array, reference: Array) -> float:
         return float(np.mean(np.diff(x, axis=-1) ** 2) + np.mean(np.diff(x, axis=-2) ** 2))
 
     return energy(image) / energy(reference)
-
-
-def _check_steps(function: str, steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"{function}: steps={steps!r}; give at least 1")

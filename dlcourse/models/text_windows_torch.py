@@ -1,4 +1,4 @@
-"""What a language model's training with :func:`dlcourse.train.fit` needs: windows of text, a schedule, and a record in bits."""
+"""What a language model's training with :func:`dlcourse.train.fit` needs: windows of text, and a record in bits."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ import torch
 
 from dlcourse.train import Callback
 
-__all__ = ["Record", "Windows", "rise_and_fall"]
-
-
-def rise_and_fall(step: int, steps: int, warm_up: int) -> float:
-    """The learning rate as a share of the largest: up in the warm-up, and down to 1/50 along a cosine."""
-    return min(1, (step + 1) / max(1, warm_up)) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
+__all__ = ["Record", "Windows"]
 
 
 class Windows:

@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.data.numerals import COUNTERPARTS, Pair, join_words, split_words
 from dlcourse.models.gpt_config import sinusoids
+from dlcourse.models.training_torch import rise_and_fall
 
 __all__ = [
     "END", "Attention", "DecoderBlock", "EncoderBlock", "Translator", "alignment", "cross_attention", "exact",
@@ -251,7 +252,7 @@ def train_translator(
     optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.01)
     with progress_bar(progress, total=steps, desc="training", unit="step") as bar, suppress(KeyboardInterrupt):
         for step in range(steps):
-            optimizer.param_groups[0]["lr"] = lr * _rise_and_fall(step, steps)
+            optimizer.param_groups[0]["lr"] = lr * rise_and_fall(step, steps, warm_up=steps // 10, least=0.01)
             chosen = torch.from_numpy(rng.integers(len(pairs), size=batch))
             x, y = _trim(source[chosen]), _trim(target[chosen])
             logits = model(x, y[:, :-1])
@@ -269,11 +270,6 @@ def train_translator(
 def _trim(ids: torch.Tensor) -> torch.Tensor:
     """Without the columns in which all is padding: a batch is as wide as its longest sentence."""
     return ids[:, : int((ids != 0).sum(1).max())]
-
-
-def _rise_and_fall(step: int, steps: int) -> float:
-    """The learning rate as a share of the largest: up in a tenth of the steps, and down along a cosine."""
-    return min(1, (step + 1) / max(1, steps // 10)) * (0.01 + 0.495 * (1 + math.cos(math.pi * step / steps)))
 
 
 # ---- what it is good for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlcourse.checks.exercise import Exercise, Wrong
 from dlcourse.checks.gans.stepping_answers import (
+    added_up,
     both,
     doubled_mean,
     fake_cost,
@@ -13,8 +14,6 @@ from dlcourse.checks.gans.stepping_answers import (
     measured_afterwards,
     naive,
     noise_like,
-    one_sum,
-    one_sum_with_cut,
     program,
     real_cost,
     train_step,
@@ -149,12 +148,12 @@ TRAIN_STEP = Exercise(
         ),
         Wrong(
             "one-sum",
-            one_sum,
+            added_up(lambda fake: fake),
             "Both losses are added and sent back together, so each player descends the other's loss as well as its own. How many `backward` calls does a game of two need?",
         ),
         Wrong(
             "one-sum-with-the-fakes-cut-off",
-            one_sum_with_cut,
+            added_up(lambda fake: fake.detach()),
             "Both losses are added and sent back together. The generator follows its own; the discriminator follows the *sum*, and the generator's loss asks it to take fakes for real. How many `backward` calls does a game of two need?",
         ),
         Wrong(
