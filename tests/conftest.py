@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def pytest_collection_finish():
+    """A million objects of the collected tests live to the end: nobody has to look for garbage among them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ def said_by_the_bar(monkeypatch):
         def __exit__(self, *error):
             return None
 
-        def update(self):
+        def update(self, n=1):
             pass
 
         def set_postfix_str(self, text, refresh):

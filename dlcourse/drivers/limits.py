@@ -1,7 +1,8 @@
 """A soft time limit that works in a notebook's kernel, and tells a real Ctrl-C from an answer that raises one.
 
 What counts is processor time, so that a busy machine does not fail a right answer; an answer that sleeps or waits is
-stopped after a few times as long by the clock. An alarm raises :class:`TimeLimit` in the running code. Where an ``except:`` in a loop swallows it, it is raised again at
+stopped after a few times as long by the clock. Neither counts what the answer has no part in: the time in which Python
+looks for garbage among all objects of the session, and a halt of the whole process, however long, which is one tick of the clock. An alarm raises :class:`TimeLimit` in the running code. Where an ``except:`` in a loop swallows it, it is raised again at
 the next line, which lies outside of that ``try``. It cannot stop one long call into C; the grader's worker
 processes can.
 """
@@ -9,16 +10,20 @@ processes can.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
 WAITING = 3  # times the limit, by the clock
+TICKS = 10  # of the clock in this time: alarms that fall into a halt of the process arrive as one
+AGAIN = 0.2  # seconds until the next alarm, where an answer swallows one
 DRIVERS_FOLDER = os.path.dirname(__file__)  # frames of the code that set the limit are left alone
 
 
@@ -44,25 +49,67 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
+    ticks, garbage = 0, _GarbageClock()
+
     def ring(signum: int, frame: FrameType | None) -> None:
+        nonlocal ticks
+        ticks += signum == signal.SIGALRM
+        if signum == signal.SIGALRM and ticks < TICKS:
+            return
+        if signum == signal.SIGPROF and (owed := garbage.take()):
+            signal.setitimer(signal.ITIMER_PROF, owed, AGAIN)
+            return
+        signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
         sys.settrace(_no_new_frames)
+        in_garbage_clock = False
+        while frame is not None and frame.f_locals.get("self") is garbage:  # Python would swallow what is raised there
+            in_garbage_clock, frame = True, frame.f_back
         while frame is not None and not frame.f_code.co_filename.startswith(DRIVERS_FOLDER):
             frame.f_trace = _raise_at_next_line
             frame = frame.f_back
-        raise TimeLimit
+        if not in_garbage_clock:
+            raise TimeLimit
 
     traced_by = sys.gettrace()
     before = {number: signal.signal(number, ring) for number in (signal.SIGPROF, signal.SIGALRM)}
-    signal.setitimer(signal.ITIMER_PROF, seconds, 0.2)
-    signal.setitimer(signal.ITIMER_REAL, WAITING * seconds, 0.2)
+    tick = WAITING * seconds / TICKS
+    gc.callbacks.append(garbage)
+    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, tick, tick)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        with suppress(ValueError):  # an answer may have cleared the list
+            gc.callbacks.remove(garbage)
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.settrace(traced_by)
+
+
+class _GarbageClock:
+    """Told by Python when it begins and ends to look for garbage, it keeps the processor time that goes there."""
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+        self.seconds = 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self.began = time.process_time()
+        else:
+            self.seconds, self.began = self.seconds + self._running(), None
+
+    def _running(self) -> float:
+        return 0.0 if self.began is None else time.process_time() - self.began
+
+    def take(self) -> float:
+        """The seconds that were not yet given back, also where an alarm rings before Python has ended."""
+        seconds, self.seconds = self.seconds + self._running(), 0.0
+        if self.began is not None:
+            self.began = time.process_time()
+        return seconds
 
 
 def _no_new_frames(frame: FrameType, event: str, argument: Any) -> None:
@@ -83,7 +130,7 @@ def _timer_thread(seconds: float) -> Iterator[None]:
         wait = WAITING * seconds
         while not stop.wait(wait):
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TimeLimit))
-            wait = 0.2
+            wait = AGAIN
 
     watcher = threading.Thread(target=ring, daemon=True)
     watcher.start()
