@@ -27,6 +27,15 @@ def benchmark_script():
 
 
 @pytest.fixture
+def closed_figures():
+    """No figure that a test leaves open stays open for the next."""
+    import matplotlib.pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
 def workspace(tmp_path, monkeypatch):
     """A fresh workspace, with the current folder in it."""
     (tmp_path / ".dlcourse").mkdir()

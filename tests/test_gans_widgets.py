@@ -1,16 +1,13 @@
-"""Unit 14 beside its exercises: the two explorers, the pictures, and animations."""
+"""Unit 14 beside its exercises: the two explorers and the pictures."""
 
 from __future__ import annotations
-
-import io
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from PIL import Image
 
 from dlcourse.models.gan_torch import RING_CENTERS, RingSettings, ring_coverage, train_ring_gan
-from dlcourse.plot.gans import animated_png, draw_belief, draw_images, draw_line, show_animation, two_players
+from dlcourse.plot.gans import draw_belief, draw_images, draw_line, two_players
 from dlcourse.widgets.gans import _RingPanel, between, latent_explorer, latent_figure, ring_explorer, ring_figure
 
 
@@ -19,10 +16,7 @@ def parts(panel):
     return controls.children, picture, sentence
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 # --- the ring
@@ -196,55 +190,3 @@ def test_a_game_on_the_line_shows_two_densities_and_the_judge():
 def test_the_diagram_names_both_players():
     said = " ".join(text.get_text() for text in two_players().axes[0].texts)
     assert all(word in said for word in ("noise", "generator", "discriminator", "fake", "real", "only $G$ steps"))
-
-
-# --- animations
-
-
-def squares(count):
-    """Frames with a black square that moves, as PNG."""
-    for k in range(count):
-        pixels = np.full((20, 40, 3), 255, np.uint8)
-        pixels[5:15, 3 * k : 3 * k + 10] = 0
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, format="PNG")
-        yield buffer.getvalue()
-
-
-def test_an_animation_plays_every_frame_and_rests_on_the_last():
-    pictures = list(squares(5))
-    animation = Image.open(io.BytesIO(animated_png(pictures, 100, plays=2)))
-    assert animation.n_frames == 6  # the first of them stands for the animation where nothing moves
-    assert animation.info["loop"] == 2
-    shown, durations = [], []
-    for k in range(6):
-        animation.seek(k)
-        shown.append(np.asarray(animation.convert("RGB")))
-        durations.append(animation.info.get("duration"))
-    originals = [np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures]
-    assert all(np.array_equal(a, b) for a, b in zip(shown, [originals[-1], *originals], strict=True))
-    assert durations[1:] == [100] * 4 + [400]
-
-
-def test_the_same_frames_give_the_same_bytes():
-    assert animated_png(list(squares(3)), 100, 1) == animated_png(list(squares(3)), 100, 1)
-
-
-def test_an_animation_is_displayed_with_its_words_and_its_figure_is_closed(monkeypatch):
-    shown, drawn = [], []
-    monkeypatch.setattr("dlcourse.plot.gans.display", lambda data, raw, metadata: shown.append((data, metadata)))
-    figure, _ = plt.subplots(figsize=(2, 1))
-    show_animation(figure, drawn.append, 3, "A line that moves.")
-    ((data, metadata),) = shown
-    assert drawn == [0, 1, 2]
-    assert metadata == {"image/png": {"alt": "A line that moves."}}
-    assert data["text/plain"] == "<Animation: A line that moves.>"
-    assert not plt.fignum_exists(figure.number)
-
-
-def test_an_animation_without_words_or_frames_is_an_error():
-    figure, _ = plt.subplots()
-    with pytest.raises(ValueError, match="alt is empty"):
-        show_animation(figure, lambda k: None, 2, " ")
-    with pytest.raises(ValueError, match="needs one frame"):
-        show_animation(figure, lambda k: None, 0, "Nothing moves.")

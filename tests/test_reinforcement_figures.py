@@ -1,16 +1,13 @@
-"""Figures of agents: what is drawn where on a grid, the cart, bands over seeds, animations."""
+"""Figures of agents: what is drawn where on a grid, the cart, bands over seeds."""
 
 from __future__ import annotations
-
-import io
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.patches import FancyArrow, Rectangle
-from PIL import Image
 
-from dlcourse.plot.reinforcement import draw_band, draw_cartpole, draw_grid, gif, smoothed
+from dlcourse.plot.reinforcement import draw_band, draw_cartpole, draw_grid, smoothed
 
 ROWS = ["--G", "S#H"]
 
@@ -41,6 +38,15 @@ def test_values_stand_on_the_cells_where_one_can_be(ax):
     draw_grid(ax, ROWS, [1, 2, 3, 4, 5, 6], form=".0f")
     places = {text.get_text(): (round(text.get_position()[0]), round(text.get_position()[1])) for text in ax.texts}
     assert places == {"1": (0, 0), "2": (1, 0), "4": (0, 1), "G": (2, 0), "H": (2, 1), "S": (0, 1)}
+
+
+def test_a_sign_makes_room_for_a_number_or_an_arrow_and_stands_in_the_middle_without(ax):
+    draw_grid(ax, ["-S"])
+    draw_grid(ax, ["-S"], [1, 2])
+    draw_grid(ax, ["-S"], policy=[0, 0])
+    places = [text.get_position() for text in ax.texts if text.get_text() == "S"]
+    assert places[0] == (1, 0)
+    assert all(x < 0.8 and y < -0.2 for x, y in places[1:])
 
 
 def test_arrows_point_where_the_actions_lead(ax):
@@ -126,35 +132,3 @@ def test_bad_curves_are_refused(ax):
         draw_band(ax, [1, 2, 3], "one")
     with pytest.raises(ValueError, match="window=0"):
         smoothed([1, 2], 0)
-
-
-def test_an_animation_of_a_cart_is_a_small_gif_with_all_frames():
-    figure, axes = plt.subplots(figsize=(4, 1.7))
-    data = gif(figure, lambda k: draw_cartpole(axes, [k / 40, 0, np.sin(k / 5) / 6, 0], f"step {k}"), 40)
-    image = Image.open(io.BytesIO(data))
-    assert (image.format, image.n_frames, image.info["duration"], image.info["loop"]) == ("GIF", 40, 80, 0)
-    assert image.size == (240, 102)
-    assert len(data) < 100_000
-    assert not plt.fignum_exists(figure.number)
-
-
-def test_frames_show_what_was_drawn():
-    figure, axes = plt.subplots(figsize=(2, 2))
-
-    def draw(k):
-        axes.clear()
-        axes.set_axis_off()
-        axes.add_patch(Rectangle((k / 2, 0), 0.5, 1, color="black"))
-
-    image = Image.open(io.BytesIO(gif(figure, draw, [0, 1])))
-    dark = []
-    for k in range(2):
-        image.seek(k)
-        dark.append(np.argwhere(np.array(image.convert("L")) < 100)[:, 1].mean())
-    assert dark[0] < 60 < dark[1]
-
-
-def test_an_animation_without_frames_is_refused():
-    with pytest.raises(ValueError, match="frames=0"):
-        gif(plt.figure(), lambda k: None, 0)
-    plt.close("all")

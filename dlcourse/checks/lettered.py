@@ -62,6 +62,22 @@ def wrong_choices(why_not: Mapping[tuple[str, str], str]) -> list[Wrong]:
     ]
 
 
+def mixed_up(
+    right: Mapping[str, str], names: Iterable[str], seen: Mapping[str, str], would: Mapping[str, str]
+) -> list[Wrong]:
+    """A wrong answer for each letter and each other name, from what is seen at the letter and what the name would look like.
+
+    Parameters
+    ----------
+    right : the letters with the names that belong to them
+    names : all that can be chosen
+    seen : what the figure shows at each letter
+    would : what it would show for each name, as a question
+    """
+    others = [(letter, name) for letter in right for name in names if name != right[letter]]
+    return wrong_choices({(letter, name): f"{seen[letter]} {would[name]}" for letter, name in others})
+
+
 def unknown_choices(letters: Iterable[str], names: Iterable[str], unknown: str) -> list[Wrong]:
     """A wrong answer for each letter: a name that is none of those asked for. ``unknown`` is "none of the four", say."""
     listed = ", ".join(f"'{name}'" for name in names)

@@ -1,20 +1,18 @@
-"""Pictures of agents: grids with values and arrows, the cart with its pole, curves over seeds, and animations as GIF."""
+"""Pictures of agents: grids with values and arrows, the cart with its pole, and curves over seeds."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrow, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from dlcourse.plot import BLACK, BLUE, ORANGE, RED
 
-__all__ = ["draw_band", "draw_cartpole", "draw_grid", "gif", "smoothed"]
+__all__ = ["draw_band", "draw_cartpole", "draw_grid", "smoothed"]
 
 DIRECTIONS = {"←": (-1, 0), "→": (1, 0), "↑": (0, -1), "↓": (0, 1)}
 BLANK = "-F"  # free cells of GridWorld's and of FrozenLake's maps
@@ -27,7 +25,7 @@ def draw_grid(
     moves: str = "←↓→↑", path: Sequence[int] | None = None, title: str = "", form: str = ".2f",
     limits: tuple[float, float] | None = None,
 ) -> None:  # fmt: skip
-    """A grid world from above: signs in the corners, values as numbers and shades, a policy as arrows, a path as a line.
+    """A grid world from above: signs, values as numbers and shades, a policy as arrows, a path as a line.
 
     Parameters
     ----------
@@ -61,7 +59,8 @@ def draw_grid(
                 ax.text(column, row + 0.32, f"{numbers[at]:{form}}", ha="center", va="center", fontsize=8)
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=color, edgecolor="0.7", linewidth=0.8))
             if sign not in BLANK + "#":
-                x, y = (column, row) if sign in ENDS else (column - 0.32, row - 0.28)
+                crowded = sign not in ENDS and (shades is not None or actions is not None)
+                x, y = (column - 0.32, row - 0.28) if crowded else (column, row)
                 ax.text(x, y, sign, ha="center", va="center", fontsize=10, fontweight="bold")
             if actions is not None and shown and sign != "C" and actions[at] >= 0:
                 ax.add_patch(_arrow(column, row, moves[actions[at]]))
@@ -154,44 +153,3 @@ def draw_band(
     table, places = smoothed(table, window), np.arange(1, table.shape[1] + 1) if x is None else np.asarray(x)
     (drawn,) = ax.plot(places, table.mean(0), label=label, **line)
     ax.fill_between(places, table.min(0), table.max(0), color=drawn.get_color(), alpha=0.18, linewidth=0)
-
-
-def gif(
-    figure: Figure, draw: Callable[[int], None], frames: int | Sequence[int], milliseconds: int = 80, dpi: int = 60,
-    colors: int = 16,
-) -> bytes:  # fmt: skip
-    """An animation as the bytes of a GIF that plays for ever, for ``IPython.display.Image`` or a file; closes the figure.
-
-    Parameters
-    ----------
-    figure : its size stays as it is: no layout may move the axes from frame to frame
-    draw : called with the number of a frame; changes the figure
-    frames : how many, or their numbers
-    milliseconds : each frame's, in steps of ten as the format has it
-    dpi : dots per inch
-    colors : of one palette for all frames
-
-    Raises
-    ------
-    ValueError
-        If there are no frames.
-    """
-    import matplotlib.pyplot as plt
-    from PIL import Image
-
-    numbers = range(frames) if isinstance(frames, int) else frames
-    if not len(numbers):
-        raise ValueError(f"gif: frames={frames!r}; an animation needs one frame at least")
-    images = []
-    for number in numbers:
-        draw(number)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi)
-        images.append(Image.open(buffer).convert("RGB"))
-    plt.close(figure)
-    palette = images[len(images) // 2].quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    small = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    buffer = io.BytesIO()
-    small[0].save(buffer, format="GIF", save_all=True, append_images=small[1:], duration=milliseconds, loop=0,
-                  optimize=True)  # fmt: skip
-    return buffer.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import OPEN, by_letter, open_choices, some_letter, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import OPEN, by_letter, mixed_up, open_choices, some_letter, unknown_choices
 from dlcourse.drivers import Case
 from dlcourse.drivers.filters import FILTERS, MADE_BY
 
@@ -54,14 +54,7 @@ FEATURE_MAPS = Exercise(
     driver="value",
     facts=facts,
     wrong=(
-        *wrong_choices(
-            {
-                (letter, name): f"{SEEN[letter]} {WOULD[name]}"
-                for letter in MADE_BY
-                for name in FILTERS
-                if name != MADE_BY[letter]
-            }
-        ),
+        *mixed_up(MADE_BY, FILTERS, SEEN, WOULD),
         *unknown_choices(MADE_BY, FILTERS, UNKNOWN),
         *open_choices(MADE_BY, "Where is it bright, and which kernel is positive there?"),
         Wrong(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, open_choices, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, mixed_up, open_choices, unknown_choices
 from dlcourse.drivers import Case
 
 FATES = ("healthy", "oscillation", "collapse", "vanishing gradient", "weak discriminator")
@@ -53,14 +53,7 @@ DIAGNOSE = Exercise(
     driver="value",
     facts=facts_of("ABCDE", spelled, FATES, NO_FATE),
     wrong=(
-        *wrong_choices(
-            {
-                (letter, fate): f"{SEEN[letter]} {WOULD[fate]}"
-                for letter in RIGHT
-                for fate in FATES
-                if fate != RIGHT[letter]
-            }
-        ),
+        *mixed_up(RIGHT, FATES, SEEN, WOULD),
         *unknown_choices(RIGHT, FATES, NO_FATE),
         *open_choices(RIGHT, WHICH_IS_LEFT),
         Wrong(

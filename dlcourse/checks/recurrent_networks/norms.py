@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, open_choices, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, mixed_up, open_choices, unknown_choices
 from dlcourse.drivers import Case
 
 NETWORKS = ("plain 0.8", "plain 1.0", "plain 1.2", "LSTM 0", "LSTM 2")
@@ -44,14 +44,7 @@ GRADIENT_NORMS = Exercise(
     driver="value",
     facts=facts_of("ABCDE", lambda words: SPELLED.get(words, words), NETWORKS, NO_NETWORK),
     wrong=(
-        *wrong_choices(
-            {
-                (letter, network): f"{SEEN[letter]} {WOULD[network]}"
-                for letter in RIGHT
-                for network in NETWORKS
-                if network != RIGHT[letter]
-            }
-        ),
+        *mixed_up(RIGHT, NETWORKS, SEEN, WOULD),
         *unknown_choices(RIGHT, NETWORKS, NO_NETWORK),
         *open_choices(RIGHT, WHICH_IS_LEFT),
         Wrong(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcourse.checks.exercise import Exercise, Wrong
-from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, open_choices, unknown_choices, wrong_choices
+from dlcourse.checks.lettered import WHICH_IS_LEFT, facts_of, mixed_up, open_choices, unknown_choices, wrong_choices
 from dlcourse.drivers import Case
 from dlcourse.drivers.practice import EIGHT
 
@@ -47,14 +47,7 @@ DIAGNOSE = Exercise(
     driver="value",
     facts=facts_of("ABCDEFGH", lambda words: words.replace(" ", "_"), FAULTS, UNKNOWN),
     wrong=(
-        *wrong_choices(
-            {
-                (letter, fault): f"{SEEN[letter]} {WOULD[fault]}"
-                for letter in EIGHT
-                for fault in FAULTS
-                if fault != EIGHT[letter]
-            }
-        ),
+        *mixed_up(EIGHT, FAULTS, SEEN, WOULD),
         *unknown_choices(EIGHT, FAULTS, UNKNOWN),
         *open_choices(EIGHT, WHICH_IS_LEFT),
         Wrong(
