@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pytest
+from panels import parts
 
 from dlcourse.widgets.backpropagation import (
     GRAPHS,
@@ -17,11 +18,6 @@ from dlcourse.widgets.backpropagation import (
     slopes_in_a_row,
     steps_figure,
 )
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
 
 
 def test_a_step_redraws_the_picture_and_says_what_happens():

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from panels import parts
 
 from dlcourse.data import load_digits, load_photograph
 from dlcourse.models.cnn import train_small_cnn
@@ -58,11 +59,6 @@ def test_one_pixel_to_the_left_does_what_it_says():
     image = np.arange(20.0).reshape(4, 5)
     moved = filter_image(image, scaled(KERNELS["one pixel to the left"]))  # output [i, j] is centered on [i + 1, j + 1]
     assert np.array_equal(moved, image[1:-1, 2:])
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
 
 
 def test_a_named_kernel_moves_all_sliders_and_redraws_once(monkeypatch):

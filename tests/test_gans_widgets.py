@@ -5,16 +5,11 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from panels import parts
 
 from dlcourse.models.gan_torch import RING_CENTERS, RingSettings, ring_coverage, train_ring_gan
 from dlcourse.plot.gans import draw_belief, draw_images, draw_line, two_players
 from dlcourse.widgets.gans import _RingPanel, between, latent_explorer, latent_figure, ring_explorer, ring_figure
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
-
 
 pytestmark = pytest.mark.usefixtures("closed_figures")
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from panels import parts
 
 from dlcourse.widgets.neuron import activation_slope, decision_line, mistakes_of, perceptron_replay
 
 X = np.array([[0.0, 0.0], [1.0, 0.2], [0.1, 1.0], [1.2, 1.1]])
 y = np.array([0.0, 0.0, 0.0, 1.0])
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
 
 
 def test_a_slider_redraws_the_line_and_counts_the_errors_anew():

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from panels import parts
 
 from dlcourse.data.syntax import syntax_marks
 from dlcourse.models.char_lstm_torch import CharLSTM, generate
@@ -19,12 +20,6 @@ from dlcourse.widgets.recurrent_networks import (
     typewriter,
     typewriter_figure,
 )
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
-
 
 # --- the gradient on its way back
 

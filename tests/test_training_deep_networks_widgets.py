@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from panels import parts
 
 from dlcourse.data import load_digits
 from dlcourse.drivers.cures import CURES, KINDS, Deep, affine, deep, few_labels, measured, some_digits
@@ -25,11 +26,6 @@ GUESSING = np.log(10)
 
 
 # --- the schedule explorer
-
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
 
 
 def test_another_schedule_redraws_the_picture_and_says_what_came_out():

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from panels import parts
 
 from dlcourse.data.tokenizer import Tokenizer
 from dlcourse.models.gpt_torch import GPT, GPTConfig, attention_maps
@@ -26,16 +27,7 @@ from dlcourse.widgets.transformers import (
     weights_of,
 )
 
-
-def parts(panel):
-    controls, picture, sentence = panel.children
-    return controls.children, picture, sentence
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 # --- how sharply a softmax chooses
