@@ -1,8 +1,8 @@
 """Policy gradients: raise the probability of actions that turned out better than expected.
 
 The gradient of the expected return is the mean of ∇ log π(a|s)·(how good it turned out) (Williams 1992). Three ways to say
-how good, each a function that reads on its own: REINFORCE takes the return of the whole episode, minus the mean of other
-episodes; A2C asks a second network, the critic, what was to be expected (Mnih et al. 2016), with generalized advantage
+how good, each a function that reads on its own: REINFORCE takes the return of the whole episode, minus the mean over the
+episodes beside it; A2C asks a second network, the critic, what was to be expected (Mnih et al. 2016), with generalized advantage
 estimation (Schulman et al. 2016); PPO uses each batch several times and clips what it gains by it (Schulman et al. 2017).
 
 Several environments are played side by side: one forward pass chooses N actions.
