@@ -28,6 +28,7 @@ TOPICS = {
     "recurrent_networks": 9,
     "transformers": 11,
     "gans": 14,
+    "reinforcement_learning": 16,
 }
 
 

@@ -253,12 +253,10 @@ def covers_the_ring(answer: Any) -> Any:
     dict or None
         "form" in words; where it is ``GENERATOR``, also "samples".
     """
-    if callable(answer) and not isinstance(answer, type) and _takes_nothing(answer):
-        answer = answer()
-    given = plain(described(answer))
+    given = plain(described(result_of(answer)))
     if given is None:
         return None
-    problem = _no_description(given)
+    problem = no_description(given)
     if problem:
         return {"form": problem}
     try:
@@ -274,17 +272,18 @@ def covers_the_ring(answer: Any) -> Any:
     return {"form": GENERATOR, "samples": samples}
 
 
-def _takes_nothing(answer: Callable[..., Any]) -> bool:
+def result_of(answer: Any) -> Any:
+    """What a function without arguments returns; anything else as it is, a network too, whose signature says nothing."""
+    if not callable(answer) or isinstance(answer, type) or hasattr(answer, "forward"):
+        return answer
     try:
         wants = inspect.signature(answer).parameters
-    except (TypeError, ValueError):
-        return False
-    return not wants and not hasattr(
-        answer, "forward"
-    )  # a network is called with anything, so its signature says nothing
+    except (TypeError, ValueError):  # some callables have no signature
+        return answer
+    return answer if wants else answer()
 
 
-def _no_description(given: Any) -> str:
+def no_description(given: Any) -> str:
     """What was handed over in place of a Sequential; empty where it is one."""
     if isinstance(given, Opaque):
         return "a class" if given.type.startswith("the class ") else INSTEAD.get(given.type, given.type)

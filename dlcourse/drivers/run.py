@@ -24,6 +24,8 @@ from dlcourse.drivers.budgets import reads_with_convolutions
 from dlcourse.drivers.building import builds_a_cnn
 from dlcourse.drivers.case import Case, plain
 from dlcourse.drivers.descent import ravine, shuffles
+from dlcourse.drivers.environments import balances, clips_ratios, trains_on_a_script, weighs_log_probs
+from dlcourse.drivers.exploration import chooses, remembers_steps
 from dlcourse.drivers.layers import described
 from dlcourse.drivers.limits import Interrupted, TimeLimit, real_interrupts, time_limit
 from dlcourse.drivers.networks import draws, reads_with_layers, slopes_by_layer
@@ -104,6 +106,12 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "penalizes": penalizes,
     "normalizes": normalizes,
     "covers_the_ring": covers_the_ring,
+    "chooses": chooses,
+    "remembers_steps": remembers_steps,
+    "weighs_log_probs": weighs_log_probs,
+    "clips_ratios": clips_ratios,
+    "trains_on_a_script": trains_on_a_script,
+    "balances": balances,
 }
 
 
