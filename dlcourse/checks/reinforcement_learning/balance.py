@@ -120,7 +120,7 @@ SOLVE_CARTPOLE = Exercise(
         Wrong(
             "always-the-same-action",
             linear(0.0, 0.0, 0.0, 0.0, bias=1.0),
-            "Your policy does the same in every step. Was the network trained, and if it was: did its scores grow so large early on that nothing else was tried any more?",
+            "Your policy does the same in every step. Was the network trained, and if it was: has its loss the right sign, or did its scores grow so large early on that nothing else was tried any more?",
         ),
         Wrong(
             "no-longer-than-by-chance",
@@ -245,8 +245,8 @@ SOLVE_CARTPOLE = Exercise(
     ),
     hints=(
         "REINFORCE is the shortest way: play whole episodes with actions drawn from the policy, compute discounted returns (exercise 1), subtract a baseline, and take one step on the loss of exercise 8. Some fifty of these are enough.",
-        "Sixteen poles side by side give sixteen episodes for an update. As a baseline, the mean return of those that still stand at the same step will do. Divide the advantages by their standard deviation, and one learning rate fits short and long episodes.",
-        "Linear(4, 64), ReLU, Linear(64, 2); Adam with a learning rate of 0.01; gamma 0.99; `torch.distributions.Categorical(logits=policy(x))` draws actions with `.sample()` and knows their `.log_prob(actions)`.",
+        "Sixteen poles side by side give sixteen episodes for an update. As a baseline, the mean return of those that still stand at the same step will do. Divide the advantages by their standard deviation before they go into the loss of exercise 8, and one learning rate fits short and long episodes.",
+        "Linear(4, 64), ReLU, Linear(64, 2); Adam with a learning rate of 0.01; gamma 0.99; `torch.distributions.Categorical(logits=policy(x)).log_prob(actions)` knows the log-probabilities of the actions that `play_together` drew.",
     ),
     unlocks="Nobody told the network what a pole is.",
 )  # fmt: skip

@@ -83,6 +83,11 @@ DQN_TARGET = Exercise(
             "Steps with one of the flags get no future from you, those with both get one: the two flags seem to be compared with each other. Which one alone decides?",
         ),
         Wrong(
+            "ends-only-with-both-flags",
+            masked(lambda term, trunc: ~(term & trunc)),
+            "Only a step that is terminated *and* truncated gets no future from you, and one that is terminated alone gets one. Which of the two flags decides by itself?",
+        ),
+        Wrong(
             "cut-off-is-all-that-goes-on",
             masked(lambda term, trunc: ~term & trunc),
             "Only steps that are truncated and not terminated get a future from you. What about those after which the episode goes on?",

@@ -61,6 +61,11 @@ PPO_CLIP = Exercise(
             f"You divide one logarithm by the other. {RATIO}",
         ),
         Wrong(
+            "detached-ratio-times-logarithm",
+            variant(ratio=lambda new, old: (new.detach() - old).exp() * new, cut=("advantages",)),
+            f"You multiply a ratio that is cut off from the policy with `log_probs`, and bound their product: the value is no ratio any more. {RATIO}",
+        ),
+        Wrong(
             "ratio-turned-round",
             variant(ratio=lambda new, old: (old - new).exp()),
             "Your ratio is upside down, old by new, so better actions become *less* likely. Which policy is being moved, and stands above?",

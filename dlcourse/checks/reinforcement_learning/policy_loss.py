@@ -156,7 +156,7 @@ REINFORCE_LOSS = Exercise(
         Wrong(
             "everything-detached",
             lambda lp, R, b: -(lp.detach() * (R - b).detach()).mean(),
-            "The loss is right, but it hangs on no weight: `log_probs` are cut off as well, by a `detach` or by `no_grad`. Which of the three should this loss move?",
+            "The loss is right, but it hangs on no weight: `log_probs` are cut off as well, by a `detach`, by `no_grad`, or on the way through a plain number, as `.item()` gives one. Which of the three should this loss move?",
         ),
         Wrong(
             "a-plain-number",

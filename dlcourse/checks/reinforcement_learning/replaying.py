@@ -24,6 +24,7 @@ from dlcourse.checks.reinforcement_learning.replaying_answers import (
     in_single_precision,
     keeps_the_state_twice,
     made,
+    mirrored,
     neighbors,
     never_forgets,
     newer_more_often,
@@ -133,6 +134,9 @@ def _shares(numbers: Array, held: list[int]) -> str:
     n, p = int(counts.sum()), 1 / len(held)
     if all(unlikely(count / n, p, n) < MOST for count in counts.tolist()):
         return "each as often as any other"
+    rest = counts[:-1]
+    if counts[-1] > rest.max() and unlikely(rest.max() / rest.sum(), 1 / len(rest), int(rest.sum())) < MOST:
+        return "the newest more often, the others alike"
     half = len(held) // 2
     newer, older = counts[-half:].mean(), counts[:half].mean()
     return (
@@ -151,8 +155,15 @@ def _places(numbers: Array, held: list[int]) -> str:
         return "one transition, several times"
     if (np.diff(numbers, axis=1) >= 0).all():
         return "in order of age"
-    steps = (np.diff(numbers, axis=1)) % len(held)
-    return "neighbors in a row" if (steps == 1).mean() > 0.9 else "not at all"
+    steps, sums = np.diff(numbers, axis=1) % len(held), (numbers[:, 1:] + numbers[:, :-1]) % len(held)
+    if (steps == 1).mean() > 0.9:
+        return "neighbors in a row"
+    ways = (("equally far apart", steps), ("one place decides another", sums))
+    return next((way for way, told in ways if any(_mostly_one(column) for column in told.T)), "not at all")
+
+
+def _mostly_one(numbers: Array) -> bool:
+    return bool(np.bincount(numbers.astype(int)).max() > len(numbers) / 2)
 
 
 def _source(numbers: Array, again: Array, free: bool, order: bool) -> str:
@@ -274,6 +285,11 @@ REPLAY_BUFFER = Exercise(
             "Newer transitions come more often than older ones. How likely does the task want each of them to be?",
         ),
         Wrong(
+            "newest-in-every-sample",
+            made(sample=drawn(lambda N, batch, rng: np.append(N - 1, rng.integers(N, size=batch - 1)))),
+            "The newest transition comes more often than the others, and these all alike, as if each sample had a place kept for it. How likely does the task want each to be?",
+        ),
+        Wrong(
             "older-more-often",
             made(sample=drawn(older_more_often)),
             "Older transitions come more often than newer ones. How likely does the task want each of them to be?",
@@ -302,6 +318,16 @@ REPLAY_BUFFER = Exercise(
             "neighbors",
             made(sample=drawn(neighbors)),
             "A sample is a run of neighbors from a random place on. They come from the same few moments, and resemble each other: how does each get a place of its own?",
+        ),
+        Wrong(
+            "regular-distance",
+            made(sample=drawn(lambda N, batch, rng: (rng.integers(N) + max(1, N // batch) * np.arange(batch)) % N)),
+            "The places of a sample always lie equally far apart, so the first decides the others. How many random numbers does a sample of `batch` transitions need?",
+        ),
+        Wrong(
+            "mirrored-places",
+            made(sample=drawn(mirrored)),
+            "One place of a sample decides another: where the one is, follows from the other. How many random numbers does a sample of `batch` transitions need?",
         ),
         Wrong(
             "block-of-neighbors",

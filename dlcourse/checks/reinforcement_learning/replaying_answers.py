@@ -108,6 +108,13 @@ def drawn(places: Callable[[int, int, Generator], Any]) -> Callable[[Any, int, G
     return sample
 
 
+def mirrored(N: int, batch: int, rng: Generator) -> Any:
+    """Every other place lies opposite to the one before it."""
+    places = rng.integers(N, size=batch)
+    places[1::2] = N - 1 - places[: batch - batch % 2 : 2]
+    return places
+
+
 def stops_when_full(buffer: Any, transition: Any) -> None:
     if len(buffer.memory) < buffer.capacity:
         buffer.memory.append(transition)

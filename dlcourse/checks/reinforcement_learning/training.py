@@ -331,6 +331,11 @@ FIX_THE_DQN = Exercise(
             "You copy after every step, so the target never stands still. What is `copy_every` for?",
         ),
         Wrong(
+            "copied-once",
+            program(copy_when=lambda step, every: step == every),
+            "The first copy comes in time, and no other after it. When is the second one due?",
+        ),
+        Wrong(
             "copied-a-step-early",
             program(copy_when=lambda step, every: (step + 1) % every == 0),
             "You copy one step too early. With steps counted from 1, after which one is the first copy due?",
