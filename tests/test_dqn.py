@@ -373,11 +373,11 @@ def test_any_environment_with_vectors_and_numbered_actions_will_do():
     [
         ("steps", 0), ("n_step", 0), ("width", 0), ("batch", 0), ("capacity", 0), ("every", 0), ("updates", 0),
         ("epsilon_steps", 0), ("validate_every", 0), ("lr", 0.0), ("clip", -1.0), ("gamma", 1.5), ("epsilon_start", 2),
-        ("epsilon_end", -0.1), ("start", -1),
+        ("epsilon_end", -0.1), ("start", -1), ("steps", 2.5), ("gamma", "much"),
     ],
 )  # fmt: skip
 def test_a_configuration_that_makes_no_sense_is_refused(name, value):
-    with pytest.raises(ValueError, match=f"DQNConfig: {name}={value}"):
+    with pytest.raises(ValueError, match=f"DQNConfig: {name}={value!r}; give "):
         DQNConfig(**{name: value})
 
 

@@ -295,17 +295,21 @@ def test_the_bar_tells_the_mean_return(said_by_the_bar):
     assert said
 
 
-@pytest.mark.parametrize("train", TRAININGS)
-@pytest.mark.parametrize("name", ["steps", "n"])
-def test_nothing_to_do_is_refused(train, name):
-    with pytest.raises(ValueError, match=f"{train.__name__}: {name}=0"):
-        train(**{name: 0})
+ODD = {"steps": 0, "n": 1.5, "width": 0, "lr": 0.0, "gamma": 1.5}
+ODD_OF_CRITICS = {"length": 0, "lam": -0.1, "entropy": -1.0}
 
 
-@pytest.mark.parametrize("train", [train_a2c, train_ppo])
-def test_a_rollout_without_steps_is_refused(train):
-    with pytest.raises(ValueError, match=f"{train.__name__}: length=0"):
-        train(length=0)
+@pytest.mark.parametrize(
+    ("train", "name", "value"),
+    [
+        *((train, name, value) for train in TRAININGS for name, value in ODD.items()),
+        *((train, name, value) for train in (train_a2c, train_ppo) for name, value in ODD_OF_CRITICS.items()),
+        *((train_ppo, name, value) for name, value in {"epochs": 0, "minibatch": 0, "clip": float("nan")}.items()),
+    ],
+)
+def test_an_option_outside_of_its_bounds_is_refused(train, name, value):
+    with pytest.raises(ValueError, match=f"{train.__name__}: {name}={value}; give "):
+        train(**{name: value})
 
 
 # ---- environments of Gymnasium's

@@ -365,3 +365,8 @@ def test_an_environment_that_was_made_here_is_closed_and_another_is_not(monkeypa
 def test_playing_no_episodes_is_refused():
     with pytest.raises(ValueError, match="episodes=0; give at least 1"):
         play("CartPole", lambda observation: 0, 0)
+
+
+def test_an_array_of_actions_is_refused_where_states_are_not_numbered():
+    with pytest.raises(TypeError, match="give a function"):
+        play("CartPole-v1", np.zeros(4), 1)

@@ -23,13 +23,13 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.rl.envs import make, play
 from dlcourse.rl.networks_torch import Mirror, flat_sizes, mlp, one_thread
+from dlcourse.rl.options import check_options
 from dlcourse.rl.replay import NStep, ReplayBuffer, Transitions
 
 __all__ = ["DQNAgent", "DQNConfig", "train_dqn"]
 
 LEAST_LR = 0.1  # what is left of the learning rate at the end
 LOOK, PROOF = 5, 20  # episodes of a look at the policy, and those that prove it good enough
-COUNTS = ("steps", "n_step", "width", "batch", "capacity", "every", "updates", "epsilon_steps", "validate_every")
 VALIDATION_SEED = 10_000_000  # far from the seeds of trainings and of tests
 
 
@@ -62,7 +62,7 @@ class DQNConfig:
     Raises
     ------
     ValueError
-        If a value makes no sense.
+        If a value makes no sense (:func:`~dlcourse.rl.options.check_options`).
     """
 
     steps: int = 60_000
@@ -87,17 +87,8 @@ class DQNConfig:
     stop_at: float | None = 485.0
 
     def __post_init__(self) -> None:
-        for name in COUNTS:
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"DQNConfig: {name}={getattr(self, name)!r}; it must be at least 1")
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"DQNConfig: {name}={getattr(self, name)!r}; it must be above 0")
-        for name in ("gamma", "epsilon_start", "epsilon_end"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"DQNConfig: {name}={getattr(self, name)!r}; it must be from 0 to 1")
-        if not self.start >= 0:
-            raise ValueError(f"DQNConfig: start={self.start!r}; it must be 0 or more")
+        unbounded = ("replay", "target_network", "double", "observation_scale", "stop_at")
+        check_options("DQNConfig", {name: value for name, value in vars(self).items() if name not in unbounded})
 
 
 @dataclass

@@ -221,4 +221,16 @@ def opened(env: Any) -> tuple[Any, bool]:
 
 
 def _acting(policy: Policy) -> Callable[[Any], Any]:
-    return policy if callable(policy) else np.asarray(policy).__getitem__
+    if callable(policy):
+        return policy
+    actions = np.asarray(policy)
+
+    def act(observation: Any) -> Any:
+        if np.ndim(observation) or np.asarray(observation).dtype.kind not in "iu":
+            raise TypeError(
+                f"play: the policy is an array, an action for each numbered state, but the environment shows "
+                f"{observation!r}; give a function of that"
+            )
+        return actions[observation]
+
+    return act

@@ -107,9 +107,9 @@ def train_reinforce(
     Raises
     ------
     ValueError
-        If the environment's observations or actions are of another kind, or steps or n below 1.
+        If the environment's observations or actions are of another kind, or an option lies outside its bounds.
     """
-    trial = Trial("REINFORCE", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at)
+    trial = Trial("REINFORCE", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at, gamma=gamma)
     policy = trial.agent.policy
     with trial.bar(progress), one_thread(), suppress(KeyboardInterrupt):
         for played in trial.whole_episodes(look_every=5):
@@ -144,9 +144,12 @@ def train_a2c(
     Raises
     ------
     ValueError
-        If the environment's observations or actions are of another kind, or steps, n or length below 1.
+        If the environment's observations or actions are of another kind, or an option lies outside its bounds.
     """
-    trial = Trial("A2C", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at, length=length)
+    trial = Trial(
+        "A2C", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at, length=length, gamma=gamma,
+        lam=lam, entropy=entropy,
+    )  # fmt: skip
     agent = trial.agent
     with trial.bar(progress), one_thread(), suppress(KeyboardInterrupt):
         for played in trial.rollouts(length, look_every=40):
@@ -177,9 +180,12 @@ def train_ppo(
     Raises
     ------
     ValueError
-        If the environment's observations or actions are of another kind, or steps, n or length below 1.
+        If the environment's observations or actions are of another kind, or an option lies outside its bounds.
     """
-    trial = Trial("PPO", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at, length=length)
+    trial = Trial(
+        "PPO", env, seed=seed, steps=steps, n=n, lr=lr, width=width, stop_at=stop_at, length=length, gamma=gamma,
+        lam=lam, entropy=entropy, epochs=epochs, minibatch=minibatch, clip=clip,
+    )  # fmt: skip
     agent = trial.agent
     with trial.bar(progress), one_thread(), suppress(KeyboardInterrupt):
         for played in trial.rollouts(length, look_every=4):

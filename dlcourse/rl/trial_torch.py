@@ -14,6 +14,7 @@ from torch import nn
 from dlcourse.bars import progress_bar
 from dlcourse.rl.envs import make
 from dlcourse.rl.networks_torch import flat_sizes, mlp
+from dlcourse.rl.options import check_options
 from dlcourse.rl.policies_torch import PolicyAgent, greedy_return
 
 __all__ = ["GymnasiumVector", "Maker", "Rollout", "Trial"]
@@ -52,12 +53,10 @@ class Trial:
 
     def __init__(
         self, method: str, env: str | Maker, *, seed: int, steps: int, n: int, lr: float, width: int,
-        stop_at: float | None, length: int = 1,
+        stop_at: float | None, **others: float,
     ) -> None:  # fmt: skip
-        function = f"train_{method.lower()}"
-        for name, value in (("steps", steps), ("n", n), ("length", length)):
-            if value < 1:
-                raise ValueError(f"{function}: {name}={value!r}; give at least 1")
+        told = {"steps": steps, "n": n, "lr": lr, "width": width}
+        check_options(f"train_{method.lower()}", told | others)  # the others are used elsewhere
         self.rng, self.steps, self.lr, self.stop_at = np.random.default_rng(seed), steps, lr, stop_at
         make_worlds = (lambda count, rng: GymnasiumVector(env, count, rng)) if isinstance(env, str) else env
         self.worlds = make_worlds(n, self.rng)
