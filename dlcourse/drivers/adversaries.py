@@ -256,14 +256,8 @@ def covers_the_ring(answer: Any) -> Any:
     given = plain(described(result_of(answer)))
     if given is None:
         return None
-    problem = no_description(given)
-    if problem:
-        return {"form": problem}
     try:
-        layers = layers_of(given)
-        widths = [layer["arrays"]["weight"].shape for layer in layers if layer["layer"] == "Linear"]
-        if widths and widths[0][1:] != (LATENT,):
-            return {"form": ANOTHER_Z}
+        layers = layers_that_take(LATENT, given, ANOTHER_Z)
         samples = logits_of(layers, np.random.default_rng(14).normal(size=(SAMPLES, LATENT)))
     except UnfitError as unfit:
         return {"form": str(unfit)}
@@ -283,7 +277,26 @@ def result_of(answer: Any) -> Any:
     return answer if wants else answer()
 
 
-def no_description(given: Any) -> str:
+def layers_that_take(inputs: int, given: Any, misfit: str) -> list[Any]:
+    """The layers of a description.
+
+    Raises
+    ------
+    UnfitError
+        That says what was handed over in place of a Sequential, or ``misfit`` if its first linear layer takes another
+        number of inputs.
+    """
+    problem = _no_description(given)
+    if problem:
+        raise UnfitError(problem)
+    layers = layers_of(given)
+    widths = [layer["arrays"]["weight"].shape for layer in layers if layer["layer"] == "Linear"]
+    if widths and widths[0][1:] != (inputs,):
+        raise UnfitError(misfit)
+    return layers
+
+
+def _no_description(given: Any) -> str:
     """What was handed over in place of a Sequential; empty where it is one."""
     if isinstance(given, Opaque):
         return "a class" if given.type.startswith("the class ") else INSTEAD.get(given.type, given.type)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcourse.drivers.adversaries import no_description, result_of
+from dlcourse.drivers.adversaries import layers_that_take, result_of
 from dlcourse.drivers.case import Opaque, plain
-from dlcourse.drivers.layers import UnfitError, described, layers_of, logits_of
+from dlcourse.drivers.layers import UnfitError, described, logits_of
 from dlcourse.rl.envs import FARTHEST, VectorCartPole
 
 Array = NDArray[Any]
@@ -266,14 +266,8 @@ def balances(answer: Any) -> Any:
     given = plain(described(_in_a_row(result_of(answer))))
     if given is None:
         return None
-    problem = no_description(given)
-    if problem:
-        return {"form": problem}
     try:
-        layers = layers_of(given)
-        widths = [layer["arrays"]["weight"].shape for layer in layers if layer["layer"] == "Linear"]
-        if widths and widths[0][1:] != (4,):
-            return {"form": INPUTS}
+        layers = layers_that_take(4, given, INPUTS)
         scores = logits_of(layers, starts())
         if scores.shape != (EPISODES, 2):
             shape = scores.shape[1:]

@@ -18,7 +18,8 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.data.domains import Domains, read_digits
 from dlcourse.models.cnn_torch import pretrained_classifier
-from dlcourse.models.training_torch import check_steps, descend
+from dlcourse.models.options import check_options
+from dlcourse.models.training_torch import descend
 from dlcourse.ops.rule import Array
 
 __all__ = ["CycleGAN", "Discriminator", "Generator", "Translated", "judge", "train_cyclegan", "translate"]
@@ -160,7 +161,7 @@ def train_cyclegan(
         If a or b has another shape, or they differ in channels, or steps is below 1.
     """
     A, B = _pictures(a, b)
-    check_steps("train_cyclegan", steps)
+    check_options("train_cyclegan", {"steps": steps})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CycleGAN(A.shape[1], width)

@@ -22,7 +22,8 @@ from dlcourse.data.digits import load_digits
 from dlcourse.metrics import frechet_distance, nearest
 from dlcourse.models.cnn_torch import DigitsCNN, pretrained_classifier
 from dlcourse.models.gan_torch import Scorer, discriminator_loss, generator_loss, r1_penalty
-from dlcourse.models.training_torch import check_steps, descend
+from dlcourse.models.options import check_options
+from dlcourse.models.training_torch import descend
 from dlcourse.ops.rule import Array
 
 __all__ = ["DCGAN", "DigitsGAN", "Quality", "judge_digits", "train_dcgan", "train_digits_gan"]
@@ -115,7 +116,7 @@ def train_digits_gan(
     ValueError
         If steps is below 1, or decay not from 0 to below 1.
     """
-    check_steps("train_digits_gan", steps)
+    check_options("train_digits_gan", {"steps": steps})
     if not 0 <= decay < 1:
         raise ValueError(f"train_digits_gan: decay={decay!r}; it must be from 0 to below 1")
     generator = torch.Generator().manual_seed(seed)
@@ -233,7 +234,7 @@ def train_dcgan(
     ValueError
         If steps is below 1.
     """
-    check_steps("train_dcgan", steps)
+    check_options("train_dcgan", {"steps": steps})
     images = _training_digits()[0].view(-1, 1, 8, 8)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):

@@ -19,7 +19,8 @@ from torch.nn import functional as F  # noqa: N812
 from dlcourse.bars import progress_bar
 from dlcourse.data.photograph import load_photograph
 from dlcourse.models.cnn_torch import pretrained_classifier
-from dlcourse.models.training_torch import check_steps, descend
+from dlcourse.models.options import check_options
+from dlcourse.models.training_torch import descend
 from dlcourse.ops.rule import Array
 
 __all__ = [
@@ -178,7 +179,7 @@ def train_super_resolution(
     ValueError
         If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
-    check_steps("train_super_resolution", steps)
+    check_options("train_super_resolution", {"steps": steps})
     low, high = _pictures("train_super_resolution", photograph, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -238,7 +239,7 @@ def sharpen(
     ValueError
         If the photograph has another shape, or is smaller than twice ``size``, or steps is below 1.
     """
-    check_steps("sharpen", steps)
+    check_options("sharpen", {"steps": steps})
     low, high = _pictures("sharpen", photograph, size)
     if perceptual and features is None:
         features = pretrained_classifier().features[:3].eval()

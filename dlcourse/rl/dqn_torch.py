@@ -21,14 +21,14 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from dlcourse.bars import progress_bar
+from dlcourse.models.options import check_options
+from dlcourse.models.training_torch import descend, lower_rate
 from dlcourse.rl.envs import make, play
 from dlcourse.rl.networks_torch import Mirror, flat_sizes, mlp, one_thread
-from dlcourse.rl.options import check_options
 from dlcourse.rl.replay import NStep, ReplayBuffer, Transitions
 
 __all__ = ["DQNAgent", "DQNConfig", "train_dqn"]
 
-LEAST_LR = 0.1  # what is left of the learning rate at the end
 LOOK, PROOF = 5, 20  # episodes of a look at the policy, and those that prove it good enough
 VALIDATION_SEED = 10_000_000  # far from the seeds of trainings and of tests
 
@@ -62,7 +62,7 @@ class DQNConfig:
     Raises
     ------
     ValueError
-        If a value makes no sense (:func:`~dlcourse.rl.options.check_options`).
+        If a value makes no sense (:func:`~dlcourse.models.options.check_options`).
     """
 
     steps: int = 60_000
@@ -118,10 +118,16 @@ class DQNAgent:
 
     def __post_init__(self) -> None:
         self._mirror = Mirror(self.network)
+        scale = self.config.observation_scale
+        self._factors = None if scale is None else np.array(scale, np.float32)
+
+    def scaled(self, observation: np.ndarray) -> np.ndarray:
+        """What the network sees of an observation."""
+        return observation if self._factors is None else observation * self._factors
 
     def q_values(self, observation: Any) -> np.ndarray:
         """What each action is worth: (O,) -> (A,), or (N, O) -> (N, A)."""
-        return self._mirror(scaled(np.asarray(observation, np.float32), self.config))
+        return self._mirror(self.scaled(np.asarray(observation, np.float32)))
 
     def act(self, observation: Any) -> int:
         """The action that is worth most: (O,) -> its number."""
@@ -156,7 +162,7 @@ def train_dqn(
         If ``env`` is neither a name nor a function.
     """
     config = config or DQNConfig()
-    world, judge = opened(env), opened(env)
+    world, judge = made(env), made(env)
     inputs, actions = flat_sizes("train_dqn", world)
     check_scale(config, inputs)
     rng = np.random.default_rng(seed)
@@ -178,7 +184,7 @@ def train_dqn(
             explore = rng.random() < epsilon(step, config)
             action = int(rng.integers(actions)) if explore else agent.act(observation)
             following, reward, terminated, truncated, _ = world.step(action)
-            steps.add(scaled(observation, config), action, reward, scaled(following, config), terminated, truncated)
+            steps.add(agent.scaled(observation), action, reward, agent.scaled(following), terminated, truncated)
             observation, episode, agent.steps = following, episode + float(reward), step
             if terminated or truncated:
                 agent.history.append((step, episode))
@@ -186,8 +192,7 @@ def train_dqn(
                 episode = 0.0
 
             if step % config.every == 0 and step >= config.start:
-                for group in optimizer.param_groups:
-                    group["lr"] = config.lr * max(LEAST_LR, 1 - step / config.steps)
+                lower_rate(optimizer, config.lr, step / config.steps)
                 if config.target_network:
                     target.load_state_dict(network.state_dict())
                 for _ in range(config.updates):
@@ -221,10 +226,7 @@ def learn(
         goals = rewards + discounts * next_values.gather(1, best)[:, 0]  # (N,)
     values = network(observations)  # (N, A)
     loss = F.smooth_l1_loss(values.gather(1, actions[:, None])[:, 0], goals)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-    optimizer.step()
+    descend(optimizer, loss, [network], config.clip)
     return values.detach().max(1).values.mean(), loss.detach()
 
 
@@ -234,17 +236,10 @@ def epsilon(step: int, config: DQNConfig) -> float:
     return config.epsilon_start + gone * (config.epsilon_end - config.epsilon_start)
 
 
-def scaled(observation: np.ndarray, config: DQNConfig) -> np.ndarray:
-    """What the network sees of an observation."""
-    if config.observation_scale is None:
-        return observation
-    return observation * np.array(config.observation_scale, np.float32)
-
-
 # ---- the environments
 
 
-def opened(env: str | Callable[[], Any]) -> Any:
+def made(env: str | Callable[[], Any]) -> Any:
     """An environment of its own.
 
     Raises

@@ -223,10 +223,10 @@ def critic_loss(critic: nn.Module | None, observations: torch.Tensor, returns: t
 
 def estimated(agent: PolicyAgent, played: Rollout, gamma: float, lam: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Advantages of mean 0 and deviation 1, and returns: (T·N,) each. Arrays of NumPy, so no gradient flows through them."""
+    values, led_to = agent.values(played.observations), agent.values(played.final)
     advantages, returns = gae(
-        played.rewards, agent.values(played.observations), agent.values(played.final[-1]), played.terminated, gamma,
-        lam, played.truncated, agent.values(played.final),
-    )  # fmt: skip
+        played.rewards, values, led_to[-1], played.terminated, gamma, lam, played.truncated, led_to
+    )
     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
     return torch.from_numpy(advantages).float().flatten(), torch.from_numpy(returns).float().flatten()
 

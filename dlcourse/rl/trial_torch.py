@@ -12,16 +12,17 @@ import torch
 from torch import nn
 
 from dlcourse.bars import progress_bar
+from dlcourse.models.options import check_options
+from dlcourse.models.training_torch import descend, lower_rate
 from dlcourse.rl.envs import make
 from dlcourse.rl.networks_torch import flat_sizes, mlp
-from dlcourse.rl.options import check_options
 from dlcourse.rl.policies_torch import PolicyAgent, greedy_return
 
 __all__ = ["GymnasiumVector", "Maker", "Rollout", "Trial"]
 
 Array = np.ndarray
 Maker = Callable[[int, np.random.Generator], Any]  # (n, rng) -> n environments such as VectorCartPole
-LEAST_LR, LONGEST = 0.1, 0.5  # what is left of the learning rate at the end; the longest gradient
+LONGEST = 0.5  # gradient of a network
 LOOK, PROOF = 20, 4  # greedy episodes of a look at the policy; as many looks prove that it is good enough
 
 
@@ -114,8 +115,7 @@ class Trial:
         """Counts updates, looks at the policy after some of them, and ends when enough is done."""
         started, update, agent = time.process_time(), 0, self.agent
         while agent.steps < self.steps and not agent.solved:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.lr * max(LEAST_LR, 1 - agent.steps / self.steps)
+            lower_rate(self.optimizer, self.lr, agent.steps / self.steps)
             yield update
             update += 1
             if update % look_every == 0:
@@ -136,11 +136,7 @@ class Trial:
 
     def descend(self, loss: torch.Tensor) -> None:
         """One update, the gradient of each network no longer than 0.5."""
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for network in self.networks:
-            nn.utils.clip_grad_norm_(network.parameters(), LONGEST)
-        self.optimizer.step()
+        descend(self.optimizer, loss, self.networks, LONGEST)
 
     def good_enough(self) -> bool:
         """Look at the greedy policy, and where that is promising, look again."""

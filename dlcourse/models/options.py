@@ -33,7 +33,7 @@ def check_options(owner: str, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         number = isinstance(value, Real)
         if name in COUNTS:
-            fits, wanted = isinstance(value, Integral) and int(value) >= 1, "a whole number of at least 1"
+            fits, wanted = isinstance(value, Integral) and int(value) >= 1, "at least 1, a whole number"
         elif name in SHARES:
             fits, wanted = number and 0 <= value <= 1, "a number from 0 to 1"
         elif name in POSITIVE:
