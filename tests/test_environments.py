@@ -219,10 +219,11 @@ def test_huber_and_squares_differ_in_the_cases():
         ([torch.tensor(1.0)], "a Tensor among the losses"),
         (["1"], "a list of other things"),
         (np.zeros((2, 2)), "an array of another form"),
+        ([1.0, 2.0], "losses, while nothing is remembered"),
     ],
-    ids=["number", "empty", "tensors", "text", "matrix"],
+    ids=["number", "empty", "tensors", "text", "matrix", "made-up"],
 )
-def test_what_is_no_list_of_losses_is_told_by_its_form(given: Any, form: str):
+def test_what_is_no_list_of_losses_of_a_training_is_told_by_its_form(given: Any, form: str):
     assert trains_on_a_script(lambda *args: given, *first_case("fix_the_dqn")) == {"form of the result": form}
 
 

@@ -88,7 +88,7 @@ def _form_in_words(given: Any) -> str:
 
 # --- a training to watch ------------------------------------------------------------------------------------------
 
-LOSSES = "a list of losses"
+LOSSES, NO_MEMORY = "a list of losses", "losses, while nothing is remembered"
 ENDINGS = {"terminated": (True, False), "truncated": (False, True), "both": (True, True)}
 
 
@@ -210,6 +210,8 @@ def trains_on_a_script(
     form = _form_of_losses(given)
     if form:
         return {"form of the result": form}
+    if not notebook.kept:
+        return {"form of the result": NO_MEMORY}
     seen, actions, rewards, led, ended = (np.array(column, float) for column in zip(*notebook.kept, strict=True))
     return {
         "form of the result": LOSSES,

@@ -155,6 +155,8 @@ def _places(numbers: Array, held: list[int]) -> str:
         return "one transition, several times"
     if (np.diff(numbers, axis=1) >= 0).all():
         return "in order of age"
+    if (np.diff(numbers, axis=1) <= 0).all():
+        return "the newest first"
     steps, sums = np.diff(numbers, axis=1) % len(held), (numbers[:, 1:] + numbers[:, :-1]) % len(held)
     if (steps == 1).mean() > 0.9:
         return "neighbors in a row"
@@ -322,7 +324,7 @@ REPLAY_BUFFER = Exercise(
         Wrong(
             "regular-distance",
             made(sample=drawn(lambda N, batch, rng: (rng.integers(N) + max(1, N // batch) * np.arange(batch)) % N)),
-            "The places of a sample always lie equally far apart, so the first decides the others. How many random numbers does a sample of `batch` transitions need?",
+            "Two places of a sample always lie equally far apart, so that one decides the other. How many random numbers does a sample of `batch` transitions need?",
         ),
         Wrong(
             "mirrored-places",
@@ -338,6 +340,11 @@ REPLAY_BUFFER = Exercise(
             "in-order-of-age",
             made(sample=drawn(lambda N, batch, rng: np.sort(rng.integers(N, size=batch)))),
             "Your samples are sorted: older transitions always stand before newer ones. May the first place of a sample hold any transition?",
+        ),
+        Wrong(
+            "newest-first",
+            made(sample=drawn(lambda N, batch, rng: -np.sort(-rng.integers(N, size=batch)))),
+            "Your samples are sorted: newer transitions always stand before older ones. May the first place of a sample hold any transition?",
         ),
         Wrong(
             "rounded-to-a-place",

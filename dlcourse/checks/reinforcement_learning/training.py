@@ -125,6 +125,11 @@ FIX_THE_DQN = Exercise(
         ),
         # --- what is remembered
         Wrong(
+            "nothing-remembered",
+            lambda env, online, target, optimizer, act, memory, steps, *rest: [1.0] * steps,
+            "The losses have the right form, but nothing was put into the memory. Which steps does the network learn from?",
+        ),
+        Wrong(
             "no-end-remembered",
             program(ended="never"),
             "No step is remembered as ended, so terminated ones get a future. Which of the two flags belongs into the memory?",
